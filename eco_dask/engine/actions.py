@@ -1,0 +1,149 @@
+"""What the gateway is to do: the only things that leave the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eco_dask.ledger.book import Entry
+from eco_dask.ledger.receipts import Receipt
+from eco_dask.types import BallotId, LeaseId, ProviderId, TaskKind
+from eco_dask.verification.attempt import Attempt, ErrorAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLease:
+    """Send a task to a provider."""
+
+    lease: LeaseId
+    ballot: BallotId
+    provider: ProviderId
+    kind: TaskKind
+    #: Seconds from now until the answer is late.
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecallLease:
+    """Tell a provider that its answer is no longer needed."""
+
+    lease: LeaseId
+    provider: ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAnswer:
+    """Tell a provider, and forget here, that an answer's bytes need not be kept."""
+
+    lease: LeaseId
+    provider: ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class FetchValue:
+    """Ask the holder of a winning answer for its bytes."""
+
+    lease: LeaseId
+    ballot: BallotId
+    provider: ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write to the books. Everything after it in the same list may rely on its being durable."""
+
+    entries: tuple[Entry, ...]
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A provider was caught."""
+
+    provider: ProviderId
+    reason: str
+    lease: LeaseId
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverValue:
+    """Give Dask the value of this lease: it is accepted."""
+
+    ballot: BallotId
+    lease: LeaseId
+    agreeing: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverError:
+    """Give Dask this error: the voters agree that the task raises it."""
+
+    ballot: BallotId
+    error: ErrorAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """The votes contradict each other for good and no trusted worker is there to decide."""
+
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyEligible:
+    """Nobody was left to ask within the engine's patience."""
+
+    attempts: tuple[Attempt, ...]
+    #: Distinct owners connected, able to run the task and not asked before.
+    owners_left: int
+    owners_min: int
+    trusted_only: bool
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityMissing:
+    """No connected provider has the tags that the task requires."""
+
+    require: frozenset[str]
+    #: Required tags that no single provider has at all; may be empty if no one has all together.
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OverBudget:
+    """The job's budget does not cover another attempt."""
+
+    budget_mpt: int
+    committed_mpt: int
+    price_mpt: int
+
+
+@dataclass(frozen=True, slots=True)
+class LostTooOften:
+    """Providers lost the task or gave it back too many times."""
+
+    losses: int
+
+
+Failure = Disagreement | NobodyEligible | CapabilityMissing | OverBudget | LostTooOften
+
+
+@dataclass(frozen=True, slots=True)
+class FailTask:
+    """Tell Dask that the task ended without an accepted result."""
+
+    ballot: BallotId
+    failure: Failure
+
+
+Action = (
+    GrantLease
+    | RecallLease
+    | ReleaseAnswer
+    | FetchValue
+    | Record
+    | Strike
+    | DeliverValue
+    | DeliverError
+    | FailTask
+)

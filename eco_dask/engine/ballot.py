@@ -1,0 +1,87 @@
+"""The life of one task under verification, and of each lease it is asked through.
+
+::
+
+    voting ──agreed──► fetching ──value here──► closed
+       │  ▲──holders lost──┘                      ▲
+       └── disputed, cancelled, nobody left ──────┘
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from eco_dask.engine.facts import Provider, Role, Task
+from eco_dask.ledger.book import Reserve
+from eco_dask.ledger.receipts import ReceiptReason
+from eco_dask.types import BallotId, LeaseId, OwnerId
+from eco_dask.verification.attempt import Attempt
+
+Phase = Literal["voting", "fetching", "closed"]
+
+
+@dataclass(slots=True)
+class HeldLease:
+    """A lease that was granted and whose receipt is not yet written."""
+
+    id: LeaseId
+    ballot: BallotId
+    provider: Provider
+    granted_at_s: float
+    #: When the engine looks at it again: the deadline, then the end of the grace time.
+    due_at_s: float
+    #: Points held for it; None for a trusted worker, who earns none.
+    reserve: Reserve | None
+    #: The deadline passed; another attempt was bought.
+    expired: bool = False
+    #: The answer, once it is in.
+    attempt: Attempt | None = None
+    #: Whether the answer's bytes are at the gateway.
+    value_here: bool = False
+
+
+@dataclass(slots=True)
+class Ballot:
+    """One task under verification."""
+
+    task: Task
+    #: Whom it is leased to now: a dispute moves it to the trusted workers.
+    role: Role
+    #: Leases still to grant.
+    wanted: int
+    phase: Phase = "voting"
+    #: Granted leases without a receipt, answered or not.
+    leases: dict[LeaseId, HeldLease] = field(default_factory=dict)
+    granted: int = 0
+    losses: int = 0
+    queued: bool = False
+    #: Since when nobody eligible has been connected.
+    stuck_since_s: float | None = None
+    #: The believed answer once closed; late answers are compared with it.
+    winner: Attempt | None = None
+    #: Reference-core-seconds that each agreeing answer is paid for, once closed.
+    units: float = 0.0
+    #: What a late answer gets when nothing was accepted.
+    closed_as: ReceiptReason | None = None
+    #: Whose bytes are being fetched.
+    serving: LeaseId | None = None
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Answers that are in, in the order in which their leases were granted."""
+        return [held.attempt for held in self.leases.values() if held.attempt is not None]
+
+    @property
+    def asked(self) -> set[OwnerId]:
+        """Owners that answered or may still answer. Trusted workers may be asked again."""
+        return {h.provider.owner for h in self.leases.values() if h.provider.role != "trusted"}
+
+    @property
+    def pending(self) -> int:
+        """Leases of the present role that may still be answered in time."""
+        return sum(
+            1
+            for held in self.leases.values()
+            if held.attempt is None and not held.expired and held.provider.role == self.role
+        )

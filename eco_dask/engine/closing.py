@@ -1,0 +1,190 @@
+"""How a ballot ends: judged, fetched, delivered; or disputed, failed, cancelled.
+
+answer ──judge──► buy more | ask a trusted worker | fetch the value | deliver
+late answer ──compare──► paid late | struck
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eco_dask.engine.actions import (
+    DeliverError,
+    DeliverValue,
+    Disagreement,
+    FailTask,
+    Failure,
+    FetchValue,
+    RecallLease,
+    Strike,
+)
+from eco_dask.engine.ballot import Ballot, HeldLease
+from eco_dask.engine.roster import Need
+from eco_dask.ledger.receipts import ReceiptReason
+from eco_dask.types import BallotId, LeaseId
+from eco_dask.verification.attempt import Attempt, ErrorAnswer
+from eco_dask.verification.policy import VerificationPolicy
+from eco_dask.verification.quorum import Agreed, Disputed, Undecided
+
+if TYPE_CHECKING:
+    from eco_dask.engine.engine import Engine
+
+
+class Closing:
+    """The second half of the engine, split off so that each half fits the hand."""
+
+    def __init__(self, engine: Engine, policy: VerificationPolicy) -> None:
+        self._engine = engine
+        self._policy = policy
+
+    def on_answer(self, ballot: Ballot, held: HeldLease) -> None:
+        """Take in an answer, in time or late."""
+        if ballot.phase == "voting":
+            self._judge(ballot)
+        elif ballot.phase == "closed":
+            self._settle_late(ballot, held)
+        # While the value is fetched the vote is over; the answer is settled with the others.
+
+    def on_value(self, lease: LeaseId) -> None:
+        """Deliver a winner whose bytes are here and match."""
+        held = self._engine.lease(lease)
+        ballot = self._engine.ballot(held.ballot) if held else None
+        if held is None or ballot is None or ballot.serving != lease:
+            return
+        held.value_here = True
+        self._accept(ballot, held)
+
+    def on_value_failed(self, lease: LeaseId, *, mismatch: bool) -> None:
+        """Strike a holder that cannot serve what it committed to, and ask another one."""
+        held = self._engine.lease(lease)
+        ballot = self._engine.ballot(held.ballot) if held else None
+        if held is None or ballot is None or held.attempt is None:
+            return
+        reason = ReceiptReason.VALUE_MISMATCH if mismatch else ReceiptReason.VALUE_WITHHELD
+        self._engine.do(Strike(held.provider.id, reason, lease))
+        was_serving = ballot.serving == lease
+        self._engine.close_lease(ballot, held, reason)
+        if was_serving or ballot.phase == "voting":
+            self._reopen(ballot)
+
+    def on_holder_left(self, ballot: Ballot) -> None:
+        """Go on without a holder that left while its bytes were being fetched."""
+        held = ballot.leases[ballot.serving] if ballot.serving else None
+        if held is not None:
+            self._engine.close_lease(ballot, held, ReceiptReason.PROVIDER_LEFT)
+        self._reopen(ballot)
+
+    def cancel(self, ballot_id: BallotId) -> None:
+        """Stop caring about a task."""
+        ballot = self._engine.ballot(ballot_id)
+        if ballot is not None and ballot.phase != "closed":
+            self._close(ballot, ReceiptReason.CANCELLED)
+
+    def fail(self, ballot: Ballot, failure: Failure, reason: ReceiptReason) -> None:
+        """End a ballot without a result."""
+        self._engine.do(FailTask(ballot.task.ballot, failure))
+        self._close(ballot, reason)
+
+    # ------------------------------------------------------------------ judging
+
+    def _reopen(self, ballot: Ballot) -> None:
+        ballot.phase, ballot.serving = "voting", None
+        self._judge(ballot)
+
+    def _judge(self, ballot: Ballot) -> None:
+        verdict = self._policy.judge(ballot.task.kind, ballot.attempts, ballot.task.rule)
+        match verdict:
+            case Agreed():
+                self._on_agreed(ballot, verdict)
+            case Undecided():
+                missing = 1 if ballot.role == "trusted" else verdict.missing
+                self._engine.want(ballot, max(0, missing - ballot.pending), first=True)
+            case Disputed():
+                self._on_disputed(ballot, verdict)
+
+    def _on_disputed(self, ballot: Ballot, verdict: Disputed) -> None:
+        trusted = Need("trusted", ballot.task.require, frozenset())
+        if ballot.role == "trusted" or self._engine.roster.owners(trusted):
+            if ballot.role != "trusted" or not ballot.pending:
+                self._engine.ask_trusted(ballot)
+        else:
+            self.fail(ballot, Disagreement(verdict.attempts), ReceiptReason.DISPUTED)
+
+    def _on_agreed(self, ballot: Ballot, verdict: Agreed) -> None:
+        ballot.wanted = 0
+        camp = [ballot.leases[a.lease] for a in verdict.agreeing]
+        here = next((held for held in camp if held.value_here), None)
+        if here is not None or isinstance(verdict.agreeing[0].answer, ErrorAnswer):
+            self._accept(ballot, here or camp[0])
+            return
+        holders = [held for held in camp if self._engine.roster.get(held.provider.id)]
+        if not holders:
+            # Everyone who could serve the believed value is gone: their votes go with them.
+            for held in camp:
+                self._engine.close_lease(ballot, held, ReceiptReason.PROVIDER_LEFT)
+            self._judge(ballot)
+            return
+        chosen = holders[self._engine.dice.below(len(holders))]
+        ballot.phase, ballot.serving = "fetching", chosen.id
+        self._engine.do(FetchValue(chosen.id, ballot.task.ballot, chosen.provider.id))
+
+    # ------------------------------------------------------------------ ending
+
+    def _accept(self, ballot: Ballot, winner: HeldLease) -> None:
+        """Deliver the winner; pay who agreed, strike who did not."""
+        attempt = _answered(winner)
+        kind = ballot.task.kind
+        agreeing = [a for a in ballot.attempts if self._policy.same(kind, attempt, a)]
+        units = self._engine.work_units(ballot, agreeing)
+        for one in agreeing:
+            self._engine.histories.observe(kind, one)
+        if isinstance(attempt.answer, ErrorAnswer):
+            self._engine.do(DeliverError(ballot.task.ballot, attempt.answer))
+        else:
+            self._engine.do(DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing)))
+        ballot.phase, ballot.serving, ballot.winner, ballot.units = "closed", None, attempt, units
+        for held in tuple(ballot.leases.values()):
+            if held.attempt is None:
+                self._recall(held)
+            else:
+                self._settle(ballot, held, late=held.expired)
+        self._engine.forget_if_over(ballot)
+
+    def _settle(self, ballot: Ballot, held: HeldLease, *, late: bool) -> None:
+        attempt, winner = _answered(held), ballot.winner
+        if winner is None or not self._policy.same(ballot.task.kind, winner, attempt):
+            self._engine.do(Strike(held.provider.id, ReceiptReason.DISSENTED, held.id))
+            self._engine.close_lease(ballot, held, ReceiptReason.DISSENTED)
+        elif attempt.trusted:
+            self._engine.close_lease(ballot, held, ReceiptReason.TRUSTED)
+        else:
+            reason = ReceiptReason.AGREED_LATE if late else ReceiptReason.AGREED
+            if isinstance(attempt.answer, ErrorAnswer):
+                reason = ReceiptReason.ERROR_AGREED
+            self._engine.close_lease(ballot, held, reason, ballot.units)
+
+    def _settle_late(self, ballot: Ballot, held: HeldLease) -> None:
+        if ballot.closed_as is not None:
+            self._engine.close_lease(ballot, held, ballot.closed_as)
+        else:
+            self._settle(ballot, held, late=True)
+
+    def _close(self, ballot: Ballot, reason: ReceiptReason) -> None:
+        ballot.phase, ballot.wanted, ballot.serving = "closed", 0, None
+        ballot.closed_as = reason
+        for held in tuple(ballot.leases.values()):
+            if held.attempt is None:
+                self._recall(held)
+            else:
+                self._engine.close_lease(ballot, held, reason)
+        self._engine.forget_if_over(ballot)
+
+    def _recall(self, held: HeldLease) -> None:
+        self._engine.do(RecallLease(held.id, held.provider.id))
+        self._engine.watch_late(held)
+
+
+def _answered(held: HeldLease) -> Attempt:
+    if held.attempt is None:
+        raise ValueError(f"lease {held.id!r} has no answer yet")
+    return held.attempt

@@ -1,0 +1,139 @@
+"""Who is connected, who has room, and who of them a task may go to.
+
+Roster.pick(need, excluded owners, dice) ──► a provider drawn at random among the eligible
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+
+from eco_dask.engine.dice import Dice
+from eco_dask.engine.facts import EngineRule, Provider, Role
+from eco_dask.types import LeaseId, OwnerId, ProviderId
+
+#: Random draws before every provider with room is looked at.
+_DRAWS = 6
+
+
+@dataclass(slots=True)
+class Seat:
+    """A connected provider and what it holds."""
+
+    provider: Provider
+    #: Estimated seconds of each lease that the provider has not answered.
+    leases: dict[LeaseId, float] = field(default_factory=dict)
+    #: Sum of the estimates.
+    load_s: float = 0.0
+    #: Position in the list of those with room, -1 if there is none.
+    position: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a task needs of a provider."""
+
+    role: Role
+    require: frozenset[str]
+    #: Owners that were asked before: one owner is one witness.
+    asked: AbstractSet[OwnerId]
+
+    def admits(self, provider: Provider) -> bool:
+        """Whether the task may go to ``provider``."""
+        return provider.owner not in self.asked and self.require <= provider.tags
+
+
+class Roster:
+    """Connected providers by role, with room kept as a list that can be drawn from."""
+
+    def __init__(self, rule: EngineRule) -> None:
+        self._rule = rule
+        self._seats: dict[ProviderId, Seat] = {}
+        self._roomy: dict[Role, list[Seat]] = {"provider": [], "trusted": []}
+
+    def join(self, provider: Provider) -> None:
+        """Seat a provider."""
+        seat = self._seats[provider.id] = Seat(provider)
+        self._update_room(seat)
+
+    def leave(self, provider: ProviderId) -> tuple[LeaseId, ...]:
+        """Unseat a provider; return the leases it held."""
+        seat = self._seats.pop(provider, None)
+        if seat is None:
+            return ()
+        self._set_roomy(seat, roomy=False)
+        return tuple(seat.leases)
+
+    def set_slots(self, provider: ProviderId, slots: int) -> None:
+        """Change how many tasks a provider runs at a time."""
+        if (seat := self._seats.get(provider)) is not None:
+            seat.provider = replace(seat.provider, slots=slots)
+            self._update_room(seat)
+
+    def take(self, provider: ProviderId, lease: LeaseId, estimate_s: float) -> None:
+        """Count a lease as held by ``provider``."""
+        seat = self._seats[provider]
+        seat.leases[lease] = estimate_s
+        seat.load_s += estimate_s
+        self._update_room(seat)
+
+    def give_back(self, provider: ProviderId, lease: LeaseId) -> None:
+        """Count a lease as no longer held."""
+        seat = self._seats.get(provider)
+        if seat is None or (estimate_s := seat.leases.pop(lease, None)) is None:
+            return
+        # Starting again from zero when idle keeps rounding from adding up.
+        seat.load_s = seat.load_s - estimate_s if seat.leases else 0.0
+        self._update_room(seat)
+
+    def get(self, provider: ProviderId) -> Provider | None:
+        """Return a connected provider."""
+        seat = self._seats.get(provider)
+        return seat.provider if seat is not None else None
+
+    def has_room(self, role: Role) -> bool:
+        """Whether any provider of that role could take a lease now."""
+        return bool(self._roomy[role])
+
+    def pick(self, need: Need, dice: Dice) -> Provider | None:
+        """Draw one of the eligible providers with room, all equally likely."""
+        roomy = self._roomy[need.role]
+        for _ in range(min(_DRAWS, len(roomy))):
+            provider = roomy[dice.below(len(roomy))].provider
+            if need.admits(provider):
+                return provider
+        eligible = [s.provider for s in roomy if need.admits(s.provider)]
+        return eligible[dice.below(len(eligible))] if eligible else None
+
+    def owners(self, need: Need) -> set[OwnerId]:
+        """Owners of connected, unpaused providers that a task may go to, with room or not."""
+        return {
+            p.owner
+            for p in self.providers()
+            if p.role == need.role and p.slots > 0 and need.admits(p)
+        }
+
+    def providers(self) -> Iterator[Provider]:
+        """Iterate over all connected providers."""
+        return (seat.provider for seat in self._seats.values())
+
+    def _update_room(self, seat: Seat) -> None:
+        held, slots = len(seat.leases), seat.provider.slots
+        roomy = held < slots or (
+            held < slots * self._rule.prefetch_factor_max
+            and seat.load_s < slots * self._rule.prefetch_s
+        )
+        self._set_roomy(seat, roomy=roomy)
+
+    def _set_roomy(self, seat: Seat, *, roomy: bool) -> None:
+        seats = self._roomy[seat.provider.role]
+        if roomy and seat.position < 0:
+            seat.position = len(seats)
+            seats.append(seat)
+        elif not roomy and seat.position >= 0:
+            last = seats.pop()
+            if last is not seat:
+                seats[seat.position] = last
+                last.position = seat.position
+            seat.position = -1

@@ -1,0 +1,1 @@
+"""What answers to one task prove: commitments, quorum, policies. Pure."""

@@ -1,0 +1,116 @@
+"""What a set of independent answers to one task proves.
+
+Pure: the engine collects attempts, this module says what they mean.
+
+    attempts ──judge──► Agreed | Undecided | Disputed
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eco_dask.verification.attempt import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumRule:
+    """How much agreement makes an answer believed."""
+
+    #: Owners that must give the same answer. One owner's ten machines count once.
+    owners_min: int = 2
+    #: Answers to buy before giving up on the task.
+    attempts_max: int = 6
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.owners_min <= self.attempts_max:
+            raise ValueError(
+                f"need 1 <= owners_min <= attempts_max; got {self.owners_min}, {self.attempts_max}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One answer is believed."""
+
+    agreeing: tuple[Attempt, ...]
+    dissenting: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """More answers are needed."""
+
+    #: Answers still to ask for.
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """No answer can still win within the rule; buying more would waste providers' work."""
+
+    attempts: tuple[Attempt, ...]
+
+
+Verdict = Agreed | Undecided | Disputed
+
+
+def judge(
+    attempts: Sequence[Attempt],
+    rule: QuorumRule,
+    same: Callable[[Attempt, Attempt], bool],
+) -> Verdict:
+    """Say what ``attempts`` prove under ``rule``.
+
+    A trusted worker's answer decides alone. Otherwise an answer wins only if strictly more owners
+    back it than any answer outside its camp: two pairs that contradict each other prove nothing,
+    however early one pair was complete. So the order of arrival does not matter, provided ``same``
+    is an equivalence.
+    """
+    camps = [tuple(b for b in attempts if same(a, b)) for a in attempts]
+    for attempt, camp in zip(attempts, camps, strict=True):
+        if attempt.trusted:
+            return Agreed(camp, tuple(a for a in attempts if a not in camp))
+    best = max(camps, key=_owners, default=())
+    rivals = (camp for camp in camps if not set(camp) & set(best))
+    support, opposition = _owners(best), max(map(_owners, rivals), default=0)
+
+    if support >= rule.owners_min and support > opposition:
+        return Agreed(best, tuple(a for a in attempts if a not in best))
+    missing = max(rule.owners_min - support, opposition + 1 - support, 1)
+    if len(attempts) + missing <= rule.attempts_max:
+        return Undecided(missing)
+    return Disputed(tuple(attempts))
+
+
+def _owners(camp: Sequence[Attempt]) -> int:
+    return len({a.owner for a in camp})
+
+
+def owners_for_error(error: float, liar_share: float) -> int:
+    """Owners that must agree so that a wrong answer is accepted with at most chance ``error``.
+
+    The worst case is assumed: all liars collude on one wrong answer. With a share f of liars among
+    owners drawn at random, m agreeing owners are all liars with odds f^m : (1-f)^m (majority voting
+    of L. F. G. Sarmenta, "Sabotage-tolerance mechanisms for volunteer computing systems", 2002).
+
+    Parameters
+    ----------
+    error : float
+        Accepted probability of a wrong result per task, in (0, 1).
+    liar_share : float
+        Share of owners assumed to lie, in (0, 0.5).
+
+    Raises
+    ------
+    ValueError
+        For numbers outside of these ranges.
+    """
+    if not 0 < error < 1:
+        raise ValueError(f"error is a probability between 0 and 1, both excluded; got {error}")
+    if not 0 < liar_share < 0.5:  # noqa: PLR2004  half: a majority of liars always wins a vote
+        raise ValueError(f"liar_share must lie between 0 and 0.5, both excluded; got {liar_share}")
+    odds_wanted = math.log(error) - math.log1p(-error)
+    odds_per_owner = math.log(liar_share) - math.log1p(-liar_share)
+    return max(1, math.ceil(odds_wanted / odds_per_owner - 1e-9))
