@@ -5,7 +5,7 @@
     EcoDaskError
     ├── ConfigurationError      a setting is missing or contradicts another
     ├── ValueCodecError         bytes that are no value, or a value that has no safe encoding
-    ├── WireError               a peer broke the provider protocol
+    ├── WireError               a frame or message breaks the provider protocol, with a reason code
     ├── LedgerError             an entry the books refuse
     │   ├── ConflictingEntryError   the id is taken by another entry
     │   ├── UnknownReserveError     it resolves what was never reserved
@@ -37,7 +37,20 @@ class ValueCodecError(EcoDaskError):
 
 
 class WireError(EcoDaskError):
-    """A peer broke the provider protocol."""
+    """A frame or message breaks the provider protocol: received from a peer, or about to be sent.
+
+    Attributes
+    ----------
+    code : str
+        Machine-readable reason, such as ``"trailing-bytes"`` or ``"out-of-order"``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[WireError], tuple[str, str]]:
+        return type(self), (self.code, str(self))
 
 
 class LedgerError(EcoDaskError):
