@@ -1,0 +1,1 @@
+"""The books: who owes whom how many points, and a receipt for every attempt."""

@@ -1,0 +1,91 @@
+"""The tables of the ledger: entries and receipts are only ever inserted; balances follow them.
+
+entries_reserve <--reserve-- entries_resolve          both --> balances
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+#: Raised by one whenever older code could misread the tables.
+SCHEMA_VERSION: Final = 1
+
+metadata = MetaData()
+
+# Compared byte by byte on every database, so that prefixes and pages mean the same everywhere.
+# PostgreSQL would otherwise sort by the language of the machine that created the database.
+_Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+entries_reserve = Table(
+    "entries_reserve",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("payer", _Name, nullable=False),
+    Column("payee", _Name, nullable=False),
+    Column("amount_mpt", BigInteger, CheckConstraint("amount_mpt > 0"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+entries_resolve = Table(
+    "entries_resolve",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    # Unique: whatever the code does, the database never lets a reserve be resolved twice.
+    Column("reserve", _Name, ForeignKey(entries_reserve.c.id), nullable=False, unique=True),
+    Column("outcome", Text, CheckConstraint("outcome IN ('post', 'void')"), nullable=False),
+    Column("amount_mpt", BigInteger, CheckConstraint("amount_mpt >= 0"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("account", _Name, primary_key=True),
+    Column("posted_mpt", BigInteger, default=0, nullable=False),
+    Column(
+        "reserved_mpt", BigInteger, CheckConstraint("reserved_mpt >= 0"), default=0, nullable=False
+    ),
+    Column(
+        "pending_mpt", BigInteger, CheckConstraint("pending_mpt >= 0"), default=0, nullable=False
+    ),
+    sqlite_with_rowid=False,
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    # The order in which the books took the receipts in; writers take turns, so it has no races.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("lease", _Name, nullable=False, unique=True),
+    Column("ballot", _Name, nullable=False),
+    Column("job", _Name, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("provider", _Name, nullable=False),
+    Column("owner", _Name, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cpu_s", Double),
+    Column("wall_s", Double),
+    Column("work_units", Double),
+    Column("amount_mpt", BigInteger, CheckConstraint("amount_mpt >= 0"), nullable=False),
+    Column("issued_at_s", Double, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Index("receipts_by_owner", "owner", "seq"),
+    Index("receipts_by_provider", "provider", "seq"),
+    Index("receipts_by_job", "job", "seq"),
+)
