@@ -95,7 +95,10 @@ class BlobCache:
                 raise ValueError(
                     f"{digest.hex()} is pinned {self._pins[digest]} times; cannot unpin {count}"
                 )
-        self._pins = self._pins - returned
+        for digest, count in returned.items():
+            self._pins[digest] -= count
+            if not self._pins[digest]:
+                del self._pins[digest]
 
 
 class CacheMirror:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import msgpack
 
 from eco_dask.errors import WireError
-from eco_dask.wire.fields import PAIRS_MAX, Buffer
+from eco_dask.wire.fields import PAIRS_MAX, Buffer, raw
 from eco_dask.wire.layout import ITEMS_MAX, LAYOUTS, READABLE, Layout
 from eco_dask.wire.limits import WireLimits
 from eco_dask.wire.messages import MESSAGE_TYPES, Direction, Message
@@ -30,6 +30,7 @@ _OCTETS_MAX = 64
 _UTF8_BYTES_PER_CHAR_MAX = 4
 _ITEM_WIDTH = 3
 _FIXARRAY_MAX, _ARRAY16_MAX = 15, 65535
+_is_buffer = raw().fits
 
 #: One message ready for a frame: its packed header entry, its buffers, the size of both.
 _Packed: TypeAlias = tuple[bytes, tuple[Buffer, ...], int]
@@ -92,6 +93,8 @@ def _pack(message: Message) -> _Packed:
     for fits, value in zip(layout.predicates, values, strict=True):
         if not fits(value):
             raise layout.explain(values)
+    if buffers and not all(map(_is_buffer, buffers)):
+        raise WireError("field-type", f"a buffer of {layout.name} must be contiguous bytes")
     lengths = [memoryview(buffer).nbytes for buffer in buffers]
     try:
         entry: bytes = msgpack.packb((layout.code, values, lengths))
@@ -191,8 +194,10 @@ def _header(
         raise WireError(
             "header-malformed", f"the header is no msgpack in bounds: {error}"
         ) from error
-    if type(header) is not tuple or not header:
-        raise WireError("header-shape", "the header must be a list of at least one message")
+    if type(header) is not tuple:
+        raise WireError("header-shape", "the header must be a list of messages")
+    if not header:
+        raise WireError("frame-empty", "a frame holds at least one message; got none")
     _within("messages-count", "messages", len(header), limits.messages_max)
     return header, view, end
 

@@ -304,7 +304,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """These leases are void: stop working on them, answer nothing."""
+    """These answers are no longer needed: give back what has not started.
+
+    What runs already may be finished and answered; a right answer is paid within a grace time.
+    """
 
     TYPE_CODE: ClassVar[int] = 71
     DIRECTION: ClassVar[Direction] = Direction.TO_PROVIDER
