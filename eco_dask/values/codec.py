@@ -74,6 +74,10 @@ def decode_parts(header: Payload, buffers: tuple[Payload, ...], limits: CodecLim
         reader.finish()
     except ValueCodecError:
         raise
+    except ImportError as error:
+        raise ValueCodecError(
+            f"the value needs {error.name}, which cannot be imported here; install it ({error})"
+        ) from error
     except Exception as error:  # the libraries' ways to dislike bytes are countless
         raise ValueCodecError(
             f"no encoded value: {type(error).__name__}: {error!s:.300}"
@@ -113,16 +117,7 @@ def _find_getter(tag: bytes) -> Get:
     if get is None:
         library = tag.partition(b".")[0].decode("ascii", "replace")
         if library in _ADAPTERS:
-            get = _adapter(library).GETTERS.get(tag)
+            get = import_module(_ADAPTERS[library]).GETTERS.get(tag)
     if get is None:
         raise ValueCodecError(f"unknown tag {tag!r:.80}; was the value encoded by a newer version?")
     return get
-
-
-def _adapter(library: str) -> Any:
-    try:
-        return import_module(_ADAPTERS[library])
-    except ImportError as error:
-        raise ValueCodecError(
-            f"the value needs {library}, which cannot be imported here ({error}); install {library}"
-        ) from error

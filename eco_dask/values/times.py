@@ -11,6 +11,8 @@ from eco_dask.values.stream import Get, Put, Reader, Writer
 
 #: What a zone of the IANA database is called; nothing that could climb out of its folder.
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+\-]{1,32}(/[A-Za-z0-9_+\-]{1,32}){0,2}")
+#: An offset from UTC, as Arrow writes it.
+_ZONE_OFFSET = re.compile(r"[+\-][0-9]{2}:[0-9]{2}")
 
 
 def put_zone(w: Writer, zone: tzinfo | None) -> None:
@@ -38,6 +40,11 @@ def _is_zoneinfo(zone: tzinfo) -> bool:
     return isinstance(zone.key, str)  # type: ignore[attr-defined]
 
 
+def is_zone_name(name: str) -> bool:
+    """Whether a text is the key of a zone or an offset such as "+05:30"."""
+    return bool(_ZONE_KEY.fullmatch(name) or _ZONE_OFFSET.fullmatch(name))
+
+
 def get_zone(r: Reader) -> tzinfo | None:
     """Return what :func:`put_zone` put."""
     token = r.token()
@@ -62,7 +69,8 @@ def _put_datetime(w: Writer, at: datetime) -> None:
 
 def _get_datetime(r: Reader) -> datetime:
     *fields, fold = (r.expect(int) for _ in range(8))
-    return datetime(*fields).replace(fold=fold, tzinfo=get_zone(r))
+    zone_free = datetime(*fields)  # noqa: DTZ001  the zone comes next
+    return zone_free.replace(fold=fold, tzinfo=get_zone(r))
 
 
 def _put_date(w: Writer, day: date) -> None:
