@@ -150,6 +150,8 @@ REFUSED = {
     "capability with 65 facts": (
         framed([[2, [bytes(64), dict.fromkeys(map(str, range(65))), 1], []]]), "header-malformed"
     ),
+    "capability: 257 texts": (framed([[2, [bytes(64), {"a": [""] * 257}, 1], []]]), "map-content"),
+    "capability beyond 63 bits": (framed([[2, [bytes(64), {"a": 2**63}, 1], []]]), "map-content"),
     "software that is a number": (framed([[1, [1, D, {"a": 1}, "", b"", 1], []]]), "map-content"),
     "half a session": (framed([[1, [1, D, {}, "", D[:16], 1], []]]), "bytes-length"),
     "no slots in Hello": (framed([[1, [1, D, {}, "", b"", 0], []]]), "number-range"),
@@ -244,7 +246,7 @@ NESTED_LIMITS = WireLimits(
 @settings(deadline=None)
 def test_frames_stay_within_the_limits_and_keep_order(batch: list, data_bytes: int) -> None:
     batch = [each for each in batch if not isinstance(each, m.Hello | m.Proof | m.BenchmarkDone)]
-    batch.append(m.ValuePart(D, 1000, 0, bytes(data_bytes)))
+    batch += [m.ValuePart(D, 1000, 0, bytes(data_bytes))] * 2
     frames = list(encode_frames(batch, NESTED_LIMITS))
     read = [each for frame in frames for each in decode_frame(frame, UP, NESTED_LIMITS)]
     assert read == batch
