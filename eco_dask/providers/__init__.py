@@ -1,0 +1,1 @@
+"""Who provides: identities, invites, what a machine can do, and who is enrolled."""
