@@ -181,7 +181,7 @@ def _get_scalar(r: Reader) -> Any:
 
 def _put_numpy_str(w: Writer, value: np.str_) -> None:
     w.tokens.append(b"np.str")
-    w.put(str(value))
+    w.put(str.__str__(value))  # numpy strips trailing NULs
 
 
 def _get_numpy_str(r: Reader) -> np.str_:

@@ -2,7 +2,7 @@
 
 A plain dtype is its ``str`` ("<f8", "|S5", "<M8[ns]"), held against a table and one pattern;
 structures are spelt out field by field. ``dtype.metadata`` is no part of a value: numpy ignores it
-in comparisons.
+in comparisons. C's long long is int64.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from eco_dask.values.stream import Get, Put, Reader, Writer
 
 DType = np.dtype[Any]
 
-_NATIVE = [np.dtype(code) for code in "?bBhHiIqQefdFD"]
+#: By size, not by C's names: of two equal dtypes (long and long long) one is numpy's usual one.
+_SIZES = ("|b1", "|i1", "|u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16")
+_NATIVE = [np.dtype(size) for size in _SIZES]
 PLAIN: dict[str, DType] = {d.str: d for n in _NATIVE for d in (n, n.newbyteorder("S"))}
 NAMES: dict[DType, str] = {dtype: name for name, dtype in PLAIN.items()}
 #: Flexible strings and times; byte order, then kind, then size or unit.
