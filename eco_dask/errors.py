@@ -23,6 +23,9 @@
 
 from __future__ import annotations
 
+import builtins
+from functools import cache
+
 
 class EcoDaskError(Exception):
     """Base of all errors of this package."""
@@ -112,3 +115,52 @@ class BudgetExceededError(TaskError):
 
 class TaskCancelledError(TaskError):
     """The recruiter let go of the task."""
+
+
+class RemoteTaskError(TaskError):
+    """The task's code raised on the providers, and the voters agree that it does.
+
+    Where the code raised a builtin exception, what is raised here is a subclass of that one too, so
+    that ``except ZeroDivisionError`` goes on working. Nothing of the provider's exception object is
+    ever loaded: only its name and its text arrive.
+
+    Attributes
+    ----------
+    error_type : str
+        Name of the exception's class on the provider.
+    remote_traceback : str
+        The provider's traceback, as plain text.
+    """
+
+    error_type: str
+    remote_traceback: str
+
+    def __reduce__(self) -> tuple[object, tuple[str, str, str]]:
+        return remote_task_error, (self.error_type, str(self), self.remote_traceback)
+
+    def __str__(self) -> str:
+        # KeyError and OSError have their own idea of str(); the provider's text is shown as it is.
+        return str(self.args[0]) if self.args else ""
+
+
+def remote_task_error(error_type: str, message: str, remote_traceback: str) -> RemoteTaskError:
+    """Build the error that stands for what a task raised on the providers."""
+    error = _remote_class(error_type)(message)
+    error.error_type = error_type
+    error.remote_traceback = remote_traceback
+    if remote_traceback:
+        error.add_note(f"Traceback on the provider:\n{remote_traceback}")
+    return error
+
+
+@cache
+def _remote_class(error_type: str) -> type[RemoteTaskError]:
+    base = getattr(builtins, error_type, None)
+    if not (isinstance(base, type) and issubclass(base, Exception)):
+        return RemoteTaskError
+    if issubclass(base, (UnicodeError, ExceptionGroup)):
+        # Their constructors want more than a message; their nearest plain base still matches.
+        base = ValueError if issubclass(base, UnicodeError) else Exception
+    if base is Exception:
+        return RemoteTaskError
+    return type(f"Remote{base.__name__}", (RemoteTaskError, base), {"__module__": __name__})

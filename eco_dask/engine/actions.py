@@ -93,7 +93,7 @@ class NobodyEligible:
     """Nobody was left to ask within the engine's patience."""
 
     attempts: tuple[Attempt, ...]
-    #: Distinct owners connected, able to run the task and not asked before.
+    #: Distinct owners connected and able to run the task, all of them asked before.
     owners_left: int
     owners_min: int
     trusted_only: bool
@@ -120,7 +120,7 @@ class OverBudget:
 
 @dataclass(frozen=True, slots=True)
 class LostTooOften:
-    """Providers lost the task or gave it back too many times."""
+    """Providers lost the task, gave it back, or let it or its value expire too many times."""
 
     losses: int
 

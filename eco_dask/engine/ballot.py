@@ -15,7 +15,7 @@ from typing import Literal
 from eco_dask.engine.facts import Provider, Role, Task
 from eco_dask.ledger.book import Reserve
 from eco_dask.ledger.receipts import ReceiptReason
-from eco_dask.types import BallotId, LeaseId, OwnerId
+from eco_dask.types import BallotId, LeaseId, OwnerId, ProviderId
 from eco_dask.verification.attempt import Attempt
 
 Phase = Literal["voting", "fetching", "closed"]
@@ -37,8 +37,12 @@ class HeldLease:
     expired: bool = False
     #: The answer, once it is in.
     attempt: Attempt | None = None
-    #: Whether the answer's bytes are at the gateway.
+    #: Whether all of the answer is at the gateway: a value's bytes, or an error.
     value_here: bool = False
+    #: Why the holder cannot serve the bytes it committed to: its vote stands, its pay does not.
+    fault: ReceiptReason | None = None
+    #: The holder left with the bytes: its vote and its pay stand.
+    gone: bool = False
 
 
 @dataclass(slots=True)
@@ -54,8 +58,12 @@ class Ballot:
     #: Granted leases without a receipt, answered or not.
     leases: dict[LeaseId, HeldLease] = field(default_factory=dict)
     granted: int = 0
+    #: Leases that ended without an answer in time, and believed values that nobody could serve.
     losses: int = 0
-    queued: bool = False
+    #: Providers behind the losses, and owners of those that did not just leave: they are asked
+    #: again only if nobody else is connected.
+    lost_by: set[ProviderId] = field(default_factory=set)
+    lost_by_owners: set[OwnerId] = field(default_factory=set)
     #: Since when nobody eligible has been connected.
     stuck_since_s: float | None = None
     #: The believed answer once closed; late answers are compared with it.

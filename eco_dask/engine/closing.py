@@ -19,12 +19,11 @@ from eco_dask.engine.actions import (
     Strike,
 )
 from eco_dask.engine.ballot import Ballot, HeldLease
-from eco_dask.engine.roster import Need
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
 from eco_dask.verification.policy import VerificationPolicy
-from eco_dask.verification.quorum import Agreed, Disputed, Undecided
+from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict
 
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
@@ -40,10 +39,12 @@ class Closing:
     def on_answer(self, ballot: Ballot, held: HeldLease) -> None:
         """Take in an answer, in time or late."""
         if ballot.phase == "voting":
-            self._judge(ballot)
+            self.reconsider(ballot)
         elif ballot.phase == "closed":
             self._settle_late(ballot, held)
-        # While the value is fetched the vote is over; the answer is settled with the others.
+        elif self._overrules(ballot, held):
+            self._reopen(ballot)
+        # Otherwise the vote is over; the answer is settled with the others once the value is here.
 
     def on_value(self, lease: LeaseId) -> None:
         """Deliver a winner whose bytes are here and match."""
@@ -55,24 +56,30 @@ class Closing:
         self._accept(ballot, held)
 
     def on_value_failed(self, lease: LeaseId, *, mismatch: bool) -> None:
-        """Strike a holder that cannot serve what it committed to, and ask another one."""
+        """Strike a holder that cannot serve what it committed to, and ask another one.
+
+        Its vote stands, as others' answers agree with it or not whatever it serves.
+        """
         held = self._engine.lease(lease)
         ballot = self._engine.ballot(held.ballot) if held else None
         if held is None or ballot is None or held.attempt is None:
             return
-        reason = ReceiptReason.VALUE_MISMATCH if mismatch else ReceiptReason.VALUE_WITHHELD
-        self._engine.do(Strike(held.provider.id, reason, lease))
-        was_serving = ballot.serving == lease
-        self._engine.close_lease(ballot, held, reason)
-        if was_serving or ballot.phase == "voting":
+        if held.value_here or held.fault is not None:
+            return
+        held.fault = ReceiptReason.VALUE_MISMATCH if mismatch else ReceiptReason.VALUE_WITHHELD
+        self._engine.do(Strike(held.provider.id, held.fault, lease))
+        if ballot.serving == lease:
             self._reopen(ballot)
 
-    def on_holder_left(self, ballot: Ballot) -> None:
-        """Go on without a holder that left while its bytes were being fetched."""
-        held = ballot.leases[ballot.serving] if ballot.serving else None
-        if held is not None:
-            self._engine.close_lease(ballot, held, ReceiptReason.PROVIDER_LEFT)
-        self._reopen(ballot)
+    def on_holder_left(self, lease: LeaseId) -> None:
+        """Go on without a holder that left with the only copy of its bytes."""
+        held = self._engine.lease(lease)
+        ballot = self._engine.ballot(held.ballot) if held else None
+        if held is None or ballot is None:
+            return
+        held.gone = True
+        if ballot.serving == lease:
+            self._reopen(ballot)
 
     def cancel(self, ballot_id: BallotId) -> None:
         """Stop caring about a task."""
@@ -87,12 +94,13 @@ class Closing:
 
     # ------------------------------------------------------------------ judging
 
-    def _reopen(self, ballot: Ballot) -> None:
-        ballot.phase, ballot.serving = "voting", None
-        self._judge(ballot)
+    def is_disputed(self, ballot: Ballot) -> bool:
+        """Whether the answers that are in contradict each other for good."""
+        return isinstance(self._verdict(ballot), Disputed)
 
-    def _judge(self, ballot: Ballot) -> None:
-        verdict = self._policy.judge(ballot.task.kind, ballot.attempts, ballot.task.rule)
+    def reconsider(self, ballot: Ballot) -> None:
+        """Judge the answers that are in, and ask for exactly what is missing."""
+        verdict = self._verdict(ballot)
         match verdict:
             case Agreed():
                 self._on_agreed(ballot, verdict)
@@ -102,31 +110,51 @@ class Closing:
             case Disputed():
                 self._on_disputed(ballot, verdict)
 
+    def _verdict(self, ballot: Ballot) -> Verdict:
+        return self._policy.judge(ballot.task.kind, ballot.attempts, ballot.task.rule)
+
+    def _reopen(self, ballot: Ballot) -> None:
+        ballot.phase = "voting"
+        self._serve(ballot, None)
+        self.reconsider(ballot)
+
     def _on_disputed(self, ballot: Ballot, verdict: Disputed) -> None:
-        trusted = Need("trusted", ballot.task.require, frozenset())
-        if ballot.role == "trusted" or self._engine.roster.owners(trusted):
+        if ballot.role == "trusted" or self._engine.has_trusted(ballot.task):
             if ballot.role != "trusted" or not ballot.pending:
                 self._engine.ask_trusted(ballot)
         else:
             self.fail(ballot, Disagreement(verdict.attempts), ReceiptReason.DISPUTED)
 
     def _on_agreed(self, ballot: Ballot, verdict: Agreed) -> None:
-        ballot.wanted = 0
+        self._engine.want(ballot, 0)
         camp = [ballot.leases[a.lease] for a in verdict.agreeing]
         here = next((held for held in camp if held.value_here), None)
-        if here is not None or isinstance(verdict.agreeing[0].answer, ErrorAnswer):
-            self._accept(ballot, here or camp[0])
+        if here is not None:
+            self._accept(ballot, here)
             return
-        holders = [held for held in camp if self._engine.roster.get(held.provider.id)]
+        holders = [held for held in camp if held.fault is None and not held.gone]
         if not holders:
-            # Everyone who could serve the believed value is gone: their votes go with them.
+            # Nobody can serve the believed value: the votes for it go, and it is computed again.
             for held in camp:
-                self._engine.close_lease(ballot, held, ReceiptReason.PROVIDER_LEFT)
-            self._judge(ballot)
+                self._engine.close_lease(ballot, held, held.fault or ReceiptReason.PROVIDER_LEFT)
+            self._engine.count_loss(ballot, [held.provider for held in camp])
             return
         chosen = holders[self._engine.dice.below(len(holders))]
-        ballot.phase, ballot.serving = "fetching", chosen.id
+        ballot.phase = "fetching"
+        self._serve(ballot, chosen.id)
         self._engine.do(FetchValue(chosen.id, ballot.task.ballot, chosen.provider.id))
+
+    def _overrules(self, ballot: Ballot, held: HeldLease) -> bool:
+        """Whether a trusted worker contradicts the answer that is being fetched."""
+        attempt = _answered(held)
+        if not attempt.trusted or ballot.serving is None:
+            return False
+        serving = _answered(ballot.leases[ballot.serving])
+        return not serving.trusted and not self._policy.same(ballot.task.kind, serving, attempt)
+
+    def _serve(self, ballot: Ballot, lease: LeaseId | None) -> None:
+        self._engine.expect(ballot, (lease is not None) - (ballot.serving is not None))
+        ballot.serving = lease
 
     # ------------------------------------------------------------------ ending
 
@@ -135,26 +163,28 @@ class Closing:
         attempt = _answered(winner)
         kind = ballot.task.kind
         agreeing = [a for a in ballot.attempts if self._policy.same(kind, attempt, a)]
-        units = self._engine.work_units(ballot, agreeing)
+        ballot.units = self._engine.work_units(ballot, agreeing)
         for one in agreeing:
             self._engine.histories.observe(kind, one)
         if isinstance(attempt.answer, ErrorAnswer):
             self._engine.do(DeliverError(ballot.task.ballot, attempt.answer))
         else:
             self._engine.do(DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing)))
-        ballot.phase, ballot.serving, ballot.winner, ballot.units = "closed", None, attempt, units
+        self._serve(ballot, None)
+        ballot.phase, ballot.winner = "closed", attempt
         for held in tuple(ballot.leases.values()):
             if held.attempt is None:
                 self._recall(held)
             else:
                 self._settle(ballot, held, late=held.expired)
-        self._engine.forget_if_over(ballot)
 
     def _settle(self, ballot: Ballot, held: HeldLease, *, late: bool) -> None:
         attempt, winner = _answered(held), ballot.winner
         if winner is None or not self._policy.same(ballot.task.kind, winner, attempt):
             self._engine.do(Strike(held.provider.id, ReceiptReason.DISSENTED, held.id))
             self._engine.close_lease(ballot, held, ReceiptReason.DISSENTED)
+        elif held.fault is not None:
+            self._engine.close_lease(ballot, held, held.fault)
         elif attempt.trusted:
             self._engine.close_lease(ballot, held, ReceiptReason.TRUSTED)
         else:
@@ -170,13 +200,14 @@ class Closing:
             self._settle(ballot, held, late=True)
 
     def _close(self, ballot: Ballot, reason: ReceiptReason) -> None:
-        ballot.phase, ballot.wanted, ballot.serving = "closed", 0, None
-        ballot.closed_as = reason
+        self._engine.want(ballot, 0)
+        self._serve(ballot, None)
+        ballot.phase, ballot.closed_as = "closed", reason
         for held in tuple(ballot.leases.values()):
             if held.attempt is None:
                 self._recall(held)
             else:
-                self._engine.close_lease(ballot, held, reason)
+                self._engine.close_lease(ballot, held, held.fault or reason)
         self._engine.forget_if_over(ballot)
 
     def _recall(self, held: HeldLease) -> None:

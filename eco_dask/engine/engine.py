@@ -10,6 +10,7 @@ and the ballots themselves; how a ballot ends is in :mod:`eco_dask.engine.closin
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from typing import assert_never
 
 from eco_dask.engine import events as ev
@@ -35,8 +36,11 @@ from eco_dask.engine.queue import WaitingLine
 from eco_dask.engine.roster import Need, Roster
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId, ProviderId
-from eco_dask.verification.attempt import Attempt
+from eco_dask.verification.attempt import Attempt, ErrorAnswer
 from eco_dask.verification.policy import QuorumPolicy, VerificationPolicy
+
+#: Slower machines than this get no longer deadlines: a score is measured by the provider itself.
+_SCORE_MIN = 0.1
 
 
 class Engine:
@@ -44,6 +48,8 @@ class Engine:
 
     def __init__(self, rule: EngineRule, policy: VerificationPolicy | None = None) -> None:
         self._rule = rule
+        self.now_s = 0.0
+        self.dice = Dice(0)
         self.histories = Histories()
         self.roster = Roster(rule)
         self._treasury = Treasury(rule, self.histories)
@@ -100,11 +106,7 @@ class Engine:
 
     def leases_of(self, provider: ProviderId) -> tuple[LeaseId, ...]:
         """Unanswered leases of one provider."""
-        return tuple(
-            held.id
-            for held in self._leases.values()
-            if held.provider.id == provider and held.attempt is None
-        )
+        return self.roster.leases_of(provider)
 
     # ------------------------------------------------------------------ events
 
@@ -126,9 +128,11 @@ class Engine:
         held = self._leases.get(event.lease)
         if held is None or held.attempt is not None:
             return
-        self.roster.give_back(held.provider.id, held.id)
         provider = held.provider
-        seconds_max = max(event.at_s - held.granted_at_s, 0.0) * provider.cores
+        ballot = self._ballots[held.ballot]
+        self.roster.give_back(provider.id, held.id)
+        self.expect(ballot, -1)
+        elapsed_s = max(event.at_s - held.granted_at_s, 0.0)
         held.attempt = Attempt(
             lease=held.id,
             provider=provider.id,
@@ -136,19 +140,21 @@ class Engine:
             trusted=provider.role == "trusted",
             answer=event.answer,
             cpu_s=event.cpu_s,
-            wall_s=event.wall_s,
-            work_units=min(event.cpu_s, seconds_max) * provider.score,
+            # A claim of years would keep every deadline of the kind from ever passing.
+            wall_s=min(event.wall_s, elapsed_s),
+            work_units=min(event.cpu_s, elapsed_s * provider.cores) * provider.score,
         )
-        held.value_here = event.value_here
-        self._closing.on_answer(self._ballots[held.ballot], held)
+        held.value_here = event.value_here or isinstance(event.answer, ErrorAnswer)
+        if not held.value_here:
+            self.roster.keep(provider.id, held.id)
+        self._closing.on_answer(ballot, held)
 
     def _on_left(self, provider: ProviderId) -> None:
-        for lease in self.roster.leave(provider):
+        unanswered, kept = self.roster.leave(provider)
+        for lease in kept:
+            self._closing.on_holder_left(lease)
+        for lease in unanswered:
             self._lose(lease, ReceiptReason.PROVIDER_LEFT)
-        for ballot in tuple(self._ballots.values()):
-            serving = ballot.leases.get(ballot.serving) if ballot.serving else None
-            if serving is not None and serving.provider.id == provider:
-                self._closing.on_holder_left(ballot)
 
     def _on_tick(self) -> None:
         while self._due and self._due[0][0] <= self.now_s:
@@ -156,7 +162,7 @@ class Engine:
             held = self._leases.get(lease)
             if held is not None and held.attempt is None and held.due_at_s <= self.now_s:
                 self._on_due(held)
-        for ballot, owners_able in list(self._line.stuck(self.roster, self.now_s)):
+        for ballot, owners_able in self._line.stuck(self.roster, self.now_s):
             self._on_stuck(ballot, owners_able)
 
     def _on_due(self, held: HeldLease) -> None:
@@ -171,14 +177,17 @@ class Engine:
         held.expired = True
         self.do(Strike(held.provider.id, ReceiptReason.EXPIRED, held.id))
         self.watch(held, self.now_s + self._rule.late_grace_s)
-        if ballot.phase == "voting":
-            self.want(ballot, ballot.wanted + 1, first=True)
+        self.count_loss(ballot, [held.provider])
 
     def _on_stuck(self, ballot: Ballot, owners_able: int) -> None:
-        waited_s = self.now_s - (ballot.stuck_since_s or self.now_s)
-        trusted = self.roster.owners(Need("trusted", ballot.task.require, frozenset()))
+        since_s = ballot.stuck_since_s
+        waited_s = self.now_s - since_s if since_s is not None else 0.0
+        trusted = self.has_trusted(ballot.task)
         if ballot.role == "provider" and trusted and waited_s >= self._rule.trusted_after_s:
             self.ask_trusted(ballot)
+        elif self._may_return(ballot) and waited_s >= self._rule.trusted_after_s:
+            self._line.move(ballot, "provider")
+            self._closing.reconsider(ballot)
         elif waited_s >= self._rule.patience_s and not ballot.pending:
             failure = NobodyEligible(
                 attempts=tuple(ballot.attempts),
@@ -189,21 +198,29 @@ class Engine:
             )
             self._closing.fail(ballot, failure, ReceiptReason.DISPUTED)
 
+    def _may_return(self, ballot: Ballot) -> bool:
+        """Whether a ballot lent to trusted workers, now gone, may go on with new owners."""
+        task = ballot.task
+        return (
+            ballot.role == "trusted"
+            and not task.trusted_only
+            and bool(self.roster.owners("provider", task.require) - ballot.asked)
+            and not self._closing.is_disputed(ballot)
+        )
+
     def _lose(self, lease: LeaseId, reason: ReceiptReason) -> None:
         """A lease ends without an answer; another is granted at once."""
         held = self._leases.get(lease)
         if held is None or held.attempt is not None:
             return
         ballot = self._ballots[held.ballot]
-        was_counted = not held.expired
-        self.close_lease(ballot, held, ballot.closed_as or reason)
-        if ballot.phase != "voting" or not was_counted:
+        if ballot.phase == "closed":
+            # It was called back: giving it back is what was asked for.
+            self.close_lease(ballot, held, ballot.closed_as or ReceiptReason.RECALLED)
             return
-        ballot.losses += 1
-        if ballot.losses > self._rule.losses_max:
-            self._closing.fail(ballot, LostTooOften(ballot.losses), ReceiptReason.CANCELLED)
-        else:
-            self.want(ballot, ballot.wanted + 1, first=True)
+        self.close_lease(ballot, held, ReceiptReason.EXPIRED if held.expired else reason)
+        if not held.expired:
+            self.count_loss(ballot, [held.provider])
 
     # ------------------------------------------------------------------ shared with closing
 
@@ -216,12 +233,37 @@ class Engine:
         ballot.wanted = wanted
         if wanted > 0:
             self._line.add(ballot, first=first)
+        else:
+            ballot.stuck_since_s = None
+            self._line.remove(ballot)
+
+    def count_loss(self, ballot: Ballot, providers: Iterable[Provider]) -> None:
+        """Note that providers cost a ballot time; ask others, unless that was too often."""
+        for provider in providers:
+            ballot.lost_by.add(provider.id)
+            if self.roster.get(provider.id) is not None:
+                ballot.lost_by_owners.add(provider.owner)
+        ballot.losses += 1
+        if ballot.phase != "voting":
+            return
+        if ballot.losses > self._rule.losses_max:
+            self._closing.fail(ballot, LostTooOften(ballot.losses), ReceiptReason.CANCELLED)
+        else:
+            self._closing.reconsider(ballot)
 
     def ask_trusted(self, ballot: Ballot) -> None:
         """Let a trusted worker decide a ballot."""
         ballot.wanted = 1
         ballot.stuck_since_s = None
         self._line.move(ballot, "trusted")
+
+    def has_trusted(self, task: Task) -> bool:
+        """Whether a trusted worker is connected that could decide a task."""
+        return bool(self.roster.owners("trusted", task.require))
+
+    def expect(self, ballot: Ballot, change: int) -> None:
+        """Count the answers and values that a ballot awaits."""
+        self._treasury.expect(ballot.task.job, change)
 
     def watch(self, held: HeldLease, due_at_s: float) -> None:
         """Look at a lease again at that time."""
@@ -242,7 +284,10 @@ class Engine:
         """Write a lease's receipt and forget it; the last one of a closed ballot ends it too."""
         self._treasury.settle(ballot.task, held, reason, self.now_s, paid_units)
         self.roster.give_back(held.provider.id, held.id)
-        if held.attempt is not None:
+        if held.attempt is None:
+            self.expect(ballot, -1)
+        else:
+            self.roster.release(held.provider.id, held.id)
             self.do(ReleaseAnswer(held.id, held.provider.id))
         del ballot.leases[held.id], self._leases[held.id]
         self.forget_if_over(ballot)
@@ -272,12 +317,14 @@ class Engine:
 
     def _grant(self, ballot: Ballot) -> bool:
         task = ballot.task
-        provider = self.roster.pick(Need(ballot.role, task.require, ballot.asked), self.dice)
+        provider = self._pick(ballot)
         if provider is None:
             return False
         lease = LeaseId(f"{task.ballot}.{ballot.granted}")
         reserve = self._treasury.hold(task, lease, provider)
         if isinstance(reserve, OverBudget):
+            if self._treasury.may_get_back(task.job):
+                return False
             self._closing.fail(ballot, reserve, ReceiptReason.CANCELLED)
             return True
         ballot.granted += 1
@@ -287,9 +334,26 @@ class Engine:
         held = HeldLease(lease, task.ballot, provider, self.now_s, 0.0, reserve)
         ballot.leases[lease] = self._leases[lease] = held
         self.roster.take(provider.id, lease, estimate_s)
+        self.expect(ballot, 1)
         self.watch(held, self.now_s + deadline_s)
         self.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s))
         return True
+
+    def _pick(self, ballot: Ballot) -> Provider | None:
+        """Draw whom to ask: others than those that lost the task, as long as any are connected.
+
+        Otherwise one provider that is always free, as it declines at once, would be asked until
+        the task fails.
+        """
+        asked, require = ballot.asked, ballot.task.require
+        if ballot.lost_by:
+            for need in (
+                Need(ballot.role, require, asked | ballot.lost_by_owners, ballot.lost_by),
+                Need(ballot.role, require, asked, ballot.lost_by),
+            ):
+                if self.roster.has_eligible(need):
+                    return self.roster.pick(need, self.dice)
+        return self.roster.pick(Need(ballot.role, require, asked), self.dice)
 
     def _expect(self, task: Task, provider: Provider) -> tuple[float, float]:
         """Seconds that the task should take there, and seconds until it is late."""
@@ -299,12 +363,13 @@ class Engine:
             # Unknown work is assumed long: nothing is queued behind it.
             return rule.deadline_first_s, rule.deadline_first_s
         estimate_s = history.typical_s
-        slowest_s = history.slowest_s / min(provider.score, 1.0)
+        slowest_s = history.slowest_s / min(max(provider.score, _SCORE_MIN), 1.0)
         return estimate_s, max(rule.deadline_min_s, rule.deadline_factor * slowest_s)
 
     def _missing(self, task: Task) -> CapabilityMissing | None:
-        role = "trusted" if task.trusted_only else "provider"
-        connected = [p.tags for p in self.roster.providers() if p.role == role]
+        connected = [
+            p.tags for p in self.roster.providers() if p.role == "trusted" or not task.trusted_only
+        ]
         if any(task.require <= tags for tags in connected):
             return None
         offered = frozenset().union(*connected)

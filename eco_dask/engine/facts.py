@@ -65,7 +65,7 @@ class EngineRule:
     prefetch_s: float = 0.05
     #: Leases at a provider, as a multiple of its slots.
     prefetch_factor_max: int = 16
-    #: Times that a task may be given back or lost by providers before it fails.
+    #: Times that a task may be given back, lost or left unanswered by providers before it fails.
     losses_max: int = 8
     #: Price of a reference-core-second.
     price_mpt: int = 1000

@@ -39,6 +39,7 @@ class Treasury:
         self._rule = rule
         self._histories = histories
         self._committed_mpt: Counter[JobId] = Counter()
+        self._awaited: Counter[JobId] = Counter()
         self._entries: list[Entry] = []
         self._receipts: list[Receipt] = []
 
@@ -61,6 +62,14 @@ class Treasury:
         self._committed_mpt[task.job] += amount_mpt
         self._entries.append(reserve)
         return reserve
+
+    def expect(self, job: JobId, change: int) -> None:
+        """Count the answers and values under way for a job: each may end with points given back."""
+        _add(self._awaited, job, change)
+
+    def may_get_back(self, job: JobId) -> bool:
+        """Whether holds of the job may still be voided without anyone's doing."""
+        return job in self._awaited
 
     def work_units(self, kind: TaskKind, agreeing: Iterable[Attempt]) -> float:
         """Reference-core-seconds of a task, from the attempts that agreed on it."""
@@ -90,7 +99,7 @@ class Treasury:
             self._entries.append(
                 Resolve(entry_id, held.reserve.id, outcome, amount_mpt)  # type: ignore[arg-type]
             )
-            self._committed_mpt[task.job] -= reserved_mpt - amount_mpt
+            _add(self._committed_mpt, task.job, amount_mpt - reserved_mpt)
         attempt = held.attempt
         self._receipts.append(
             Receipt(
@@ -118,3 +127,10 @@ class Treasury:
 
     def _price_mpt(self, units: float) -> int:
         return max(PAY_MIN_MPT, math.ceil(units * self._rule.price_mpt))
+
+
+def _add(counts: Counter[JobId], job: JobId, change: int) -> None:
+    """Add to a count, and forget jobs at zero: there is no end to jobs."""
+    counts[job] += change
+    if not counts[job]:
+        del counts[job]

@@ -5,13 +5,13 @@ wanted leases ──place──► granted, or still waiting
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable
 
 from eco_dask.engine.ballot import Ballot
 from eco_dask.engine.facts import Role
-from eco_dask.engine.roster import Need, Roster
-from eco_dask.types import OwnerId
+from eco_dask.engine.roster import Roster
+from eco_dask.types import BallotId, OwnerId
 
 #: Ballots passed over per event because those with room may not take them.
 _PASSED_OVER_MAX = 64
@@ -21,57 +21,73 @@ class WaitingLine:
     """Ballots with leases still to grant, one line per role."""
 
     def __init__(self) -> None:
-        self._lines: dict[Role, deque[Ballot]] = {"provider": deque(), "trusted": deque()}
+        self._lines: dict[Role, OrderedDict[BallotId, Ballot]] = {
+            "provider": OrderedDict(),
+            "trusted": OrderedDict(),
+        }
 
     def add(self, ballot: Ballot, *, first: bool = False) -> None:
-        """Queue a ballot; ``first`` for one that has waited before, as after a lost lease."""
-        if ballot.queued:
-            return
-        ballot.queued = True
+        """Queue a ballot unless it waits already; ``first`` for one that has waited before."""
         line = self._lines[ballot.role]
-        (line.appendleft if first else line.append)(ballot)
+        if ballot.task.ballot not in line:
+            _put(line, ballot, first=first)
+
+    def remove(self, ballot: Ballot) -> None:
+        """Take a ballot that wants no more leases out of its line."""
+        self._lines[ballot.role].pop(ballot.task.ballot, None)
+
+    def move(self, ballot: Ballot, role: Role) -> None:
+        """Turn a ballot over to another role; it waits first in that line."""
+        self.remove(ballot)
+        ballot.role = role
+        self.add(ballot, first=True)
 
     def place(self, role: Role, roster: Roster, grant: Callable[[Ballot], bool]) -> None:
         """Call ``grant`` for waiting ballots, in order, until nobody has room.
 
-        ``grant`` returns whether a lease was granted; False means that none of those with room
-        may take this ballot. Too many such are moved to the end of the line, so that they never
-        block the others.
+        ``grant`` returns False if none of those with room may take this ballot now; otherwise the
+        ballot wants fewer leases than before. Too many ballots refused in a row are moved to the
+        end of the line, so that they never block the others.
         """
         line = self._lines[role]
         passed_over: list[Ballot] = []
         while line and len(passed_over) < _PASSED_OVER_MAX and roster.has_room(role):
-            ballot = line[0]
-            if ballot.role != role or ballot.phase != "voting" or ballot.wanted <= 0:
-                line.popleft()
-                # A ballot that moved to the other role may stand in that line already.
-                ballot.queued = ballot.queued and ballot.role != role
-            elif not grant(ballot):
-                passed_over.append(line.popleft())
+            ballot = next(iter(line.values()))
+            if not grant(ballot):
+                self.remove(ballot)
+                passed_over.append(ballot)
+            elif ballot.wanted <= 0:
+                self.remove(ballot)
         if len(passed_over) < _PASSED_OVER_MAX:
-            line.extendleft(reversed(passed_over))
+            for ballot in reversed(passed_over):
+                _put(line, ballot, first=True)
         else:
-            line.extend(passed_over)
+            for ballot in passed_over:
+                _put(line, ballot, first=False)
 
-    def move(self, ballot: Ballot, role: Role) -> None:
-        """Turn a ballot over to another role."""
-        ballot.role = role
-        ballot.queued = False
-        self.add(ballot, first=True)
+    def stuck(self, roster: Roster, at_s: float) -> list[tuple[Ballot, int]]:
+        """Name the waiting ballots that nobody connected may take, room or not.
 
-    def stuck(self, roster: Roster, at_s: float) -> Iterator[tuple[Ballot, int]]:
-        """Yield the waiting ballots that nobody connected may take, and for how many seconds."""
-        owners: dict[tuple[Role, frozenset[str]], set[OwnerId]] = {}
+        Each comes with the number of owners that could run it, all of them asked before.
+        """
+        owners_able: dict[tuple[Role, frozenset[str]], set[OwnerId]] = {}
+        found: list[tuple[Ballot, int]] = []
         for role, line in self._lines.items():
-            for ballot in tuple(line):
-                if ballot.role != role or ballot.phase != "voting" or ballot.wanted <= 0:
-                    continue
+            for ballot in line.values():
                 require = ballot.task.require
-                if (able := owners.get((role, require))) is None:
-                    able = owners[role, require] = roster.owners(Need(role, require, frozenset()))
-                if able - ballot.asked:
+                able = owners_able.get((role, require))
+                if able is None:
+                    able = owners_able[role, require] = roster.owners(role, require)
+                if len(able) > len(ballot.leases) or able - ballot.asked:
                     ballot.stuck_since_s = None
                     continue
                 if ballot.stuck_since_s is None:
                     ballot.stuck_since_s = at_s
-                yield ballot, len(able)
+                found.append((ballot, len(able)))
+        return found
+
+
+def _put(line: OrderedDict[BallotId, Ballot], ballot: Ballot, *, first: bool) -> None:
+    line[ballot.task.ballot] = ballot
+    if first:
+        line.move_to_end(ballot.task.ballot, last=False)

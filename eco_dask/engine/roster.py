@@ -1,6 +1,6 @@
 """Who is connected, who has room, and who of them a task may go to.
 
-Roster.pick(need, excluded owners, dice) ──► a provider drawn at random among the eligible
+Roster.pick(need, dice) ──► a provider drawn at random among the eligible
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from eco_dask.engine.crowd import Crowd
 from eco_dask.engine.dice import Dice
 from eco_dask.engine.facts import EngineRule, Provider, Role
 from eco_dask.types import LeaseId, OwnerId, ProviderId
@@ -24,6 +25,8 @@ class Seat:
     provider: Provider
     #: Estimated seconds of each lease that the provider has not answered.
     leases: dict[LeaseId, float] = field(default_factory=dict)
+    #: Answered leases whose bytes only this provider has.
+    kept: dict[LeaseId, None] = field(default_factory=dict)
     #: Sum of the estimates.
     load_s: float = 0.0
     #: Position in the list of those with room, -1 if there is none.
@@ -38,10 +41,16 @@ class Need:
     require: frozenset[str]
     #: Owners that were asked before: one owner is one witness.
     asked: AbstractSet[OwnerId]
+    #: Providers not to ask, such as those that lost the task before.
+    avoid: AbstractSet[ProviderId] = frozenset()
 
     def admits(self, provider: Provider) -> bool:
-        """Whether the task may go to ``provider``."""
-        return provider.owner not in self.asked and self.require <= provider.tags
+        """Whether the task may go to ``provider``, which has the right role."""
+        return (
+            provider.owner not in self.asked
+            and self.require <= provider.tags
+            and provider.id not in self.avoid
+        )
 
 
 class Roster:
@@ -51,25 +60,33 @@ class Roster:
         self._rule = rule
         self._seats: dict[ProviderId, Seat] = {}
         self._roomy: dict[Role, list[Seat]] = {"provider": [], "trusted": []}
+        self._roomy_crowd: dict[Role, Crowd] = {"provider": Crowd(), "trusted": Crowd()}
+        self._unpaused_crowd: dict[Role, Crowd] = {"provider": Crowd(), "trusted": Crowd()}
 
     def join(self, provider: Provider) -> None:
-        """Seat a provider."""
-        seat = self._seats[provider.id] = Seat(provider)
-        self._update_room(seat)
+        """Seat a provider. One that is seated keeps its leases: it only described itself anew."""
+        seat = self._seats.get(provider.id)
+        if seat is None:
+            seat = self._seats[provider.id] = Seat(provider)
+            self._count(seat)
+        else:
+            self._reseat(seat, provider)
 
-    def leave(self, provider: ProviderId) -> tuple[LeaseId, ...]:
-        """Unseat a provider; return the leases it held."""
+    def leave(self, provider: ProviderId) -> tuple[tuple[LeaseId, ...], tuple[LeaseId, ...]]:
+        """Unseat a provider; return the leases it has not answered, and those whose bytes it kept.
+
+        Both are empty if it is not seated.
+        """
         seat = self._seats.pop(provider, None)
         if seat is None:
-            return ()
-        self._set_roomy(seat, roomy=False)
-        return tuple(seat.leases)
+            return (), ()
+        self._discount(seat)
+        return tuple(seat.leases), tuple(seat.kept)
 
     def set_slots(self, provider: ProviderId, slots: int) -> None:
         """Change how many tasks a provider runs at a time."""
         if (seat := self._seats.get(provider)) is not None:
-            seat.provider = replace(seat.provider, slots=slots)
-            self._update_room(seat)
+            self._reseat(seat, replace(seat.provider, slots=slots))
 
     def take(self, provider: ProviderId, lease: LeaseId, estimate_s: float) -> None:
         """Count a lease as held by ``provider``."""
@@ -79,7 +96,7 @@ class Roster:
         self._update_room(seat)
 
     def give_back(self, provider: ProviderId, lease: LeaseId) -> None:
-        """Count a lease as no longer held."""
+        """Count a lease as answered or over."""
         seat = self._seats.get(provider)
         if seat is None or (estimate_s := seat.leases.pop(lease, None)) is None:
             return
@@ -87,10 +104,24 @@ class Roster:
         seat.load_s = seat.load_s - estimate_s if seat.leases else 0.0
         self._update_room(seat)
 
+    def keep(self, provider: ProviderId, lease: LeaseId) -> None:
+        """Note that only ``provider`` has the bytes of an answer."""
+        self._seats[provider].kept[lease] = None
+
+    def release(self, provider: ProviderId, lease: LeaseId) -> None:
+        """Note that the bytes of an answer need not be kept any more."""
+        if (seat := self._seats.get(provider)) is not None:
+            seat.kept.pop(lease, None)
+
     def get(self, provider: ProviderId) -> Provider | None:
         """Return a connected provider."""
         seat = self._seats.get(provider)
         return seat.provider if seat is not None else None
+
+    def leases_of(self, provider: ProviderId) -> tuple[LeaseId, ...]:
+        """Leases that a connected provider has not answered."""
+        seat = self._seats.get(provider)
+        return tuple(seat.leases) if seat is not None else ()
 
     def has_room(self, role: Role) -> bool:
         """Whether any provider of that role could take a lease now."""
@@ -103,20 +134,39 @@ class Roster:
             provider = roomy[dice.below(len(roomy))].provider
             if need.admits(provider):
                 return provider
+        if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
+            return None
         eligible = [s.provider for s in roomy if need.admits(s.provider)]
         return eligible[dice.below(len(eligible))] if eligible else None
 
-    def owners(self, need: Need) -> set[OwnerId]:
-        """Owners of connected, unpaused providers that a task may go to, with room or not."""
-        return {
-            p.owner
-            for p in self.providers()
-            if p.role == need.role and p.slots > 0 and need.admits(p)
-        }
+    def owners(self, role: Role, require: frozenset[str]) -> set[OwnerId]:
+        """Owners of connected, unpaused providers with those tags, with room or not."""
+        return self._unpaused_crowd[role].owners(require)
+
+    def has_eligible(self, need: Need) -> bool:
+        """Whether a task may go to any connected, unpaused provider, with room or not."""
+        return any(p.role == need.role and p.slots > 0 and need.admits(p) for p in self.providers())
 
     def providers(self) -> Iterator[Provider]:
         """Iterate over all connected providers."""
         return (seat.provider for seat in self._seats.values())
+
+    # ------------------------------------------------------------------ keeping count
+
+    def _reseat(self, seat: Seat, provider: Provider) -> None:
+        self._discount(seat)
+        seat.provider = provider
+        self._count(seat)
+
+    def _count(self, seat: Seat) -> None:
+        if seat.provider.slots > 0:
+            self._unpaused_crowd[seat.provider.role].add(seat.provider)
+        self._update_room(seat)
+
+    def _discount(self, seat: Seat) -> None:
+        if seat.provider.slots > 0:
+            self._unpaused_crowd[seat.provider.role].remove(seat.provider)
+        self._set_roomy(seat, roomy=False)
 
     def _update_room(self, seat: Seat) -> None:
         held, slots = len(seat.leases), seat.provider.slots
@@ -127,13 +177,18 @@ class Roster:
         self._set_roomy(seat, roomy=roomy)
 
     def _set_roomy(self, seat: Seat, *, roomy: bool) -> None:
-        seats = self._roomy[seat.provider.role]
-        if roomy and seat.position < 0:
+        if roomy == (seat.position >= 0):
+            return
+        role = seat.provider.role
+        seats = self._roomy[role]
+        if roomy:
+            self._roomy_crowd[role].add(seat.provider)
             seat.position = len(seats)
             seats.append(seat)
-        elif not roomy and seat.position >= 0:
-            last = seats.pop()
-            if last is not seat:
-                seats[seat.position] = last
-                last.position = seat.position
-            seat.position = -1
+            return
+        self._roomy_crowd[role].remove(seat.provider)
+        last = seats.pop()
+        if last is not seat:
+            seats[seat.position] = last
+            last.position = seat.position
+        seat.position = -1

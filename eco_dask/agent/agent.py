@@ -1,0 +1,321 @@
+"""The agent: takes leases from the gateway, has the runner do them, answers, keeps and serves values.
+
+    Lease ──► (blobs here?) ──► RunnerProcess ──► Committed | Failed ──Fetch──► ValuePart ... ──► Release
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tornado.httpclient import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketError
+
+from eco_dask.agent.dialling import Connection, Introduction
+from eco_dask.agent.runner_process import Done, Raised, RunnerProcess, RunnerRule, Work
+from eco_dask.errors import RegistrationError, WireError
+from eco_dask.text import clean
+from eco_dask.types import Digest, LeaseId
+from eco_dask.wire import messages as m
+from eco_dask.wire.cache import BlobCache
+from eco_dask.wire.values import ValueAssembler, split
+
+logger = logging.getLogger(__name__)
+
+#: Refusals that time cures: a gateway that restarts, or that is full.
+PASSING_CODES = frozenset({"busy", "restarting"})
+#: Leases handed to the runner beyond its slots: enough that it never waits, few enough to recall.
+FED_AHEAD = 32
+_RECONNECT_S_FIRST = 0.25
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this provider has done since it started."""
+
+    answered: int = 0
+    declined: int = 0
+    earned_mpt: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+class Agent:
+    """One provider's connection to one gateway, and the leases it holds."""
+
+    def __init__(
+        self,
+        about: Introduction,
+        runner_rule: RunnerRule,
+        *,
+        reconnect_max_s: float = 30.0,
+        on_change: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._about = about
+        self._reconnect_max_s = reconnect_max_s
+        self._on_change = on_change
+        self._slots = runner_rule.slots
+        self._runner = RunnerProcess(runner_rule, self._on_answer, self._on_runner_death)
+        self._cache = BlobCache(about.cache_bytes)
+        self._arriving = ValueAssembler(about.limits, unasked=True)
+        self._waiting: deque[m.Lease] = deque()
+        self._leases: dict[LeaseId, m.Lease] = {}
+        #: Answers kept until the gateway releases them.
+        self._answers: dict[LeaseId, Done | Raised] = {}
+        #: Values asked for because the gateway believed them to be here.
+        self._asked: set[Digest] = set()
+        self._connection: Connection | None = None
+        self._welcome: m.Welcome | None = None
+        self._leaving = asyncio.Event()
+        self.tally = Tally()
+
+    # ------------------------------------------------------------------ life
+
+    async def run(self) -> None:
+        """Serve until :meth:`leave` is called.
+
+        Raises
+        ------
+        RegistrationError
+            If the gateway refuses this provider for good.
+        """
+        runner = asyncio.create_task(self._runner.run())
+        try:
+            await self._runner.ready.wait()
+            await self._stay_connected()
+        finally:
+            runner.cancel()
+            await asyncio.gather(runner, return_exceptions=True)
+
+    def leave(self) -> None:
+        """Say goodbye and end :meth:`run`."""
+        self._leaving.set()
+
+    async def _stay_connected(self) -> None:
+        pause_s = _RECONNECT_S_FIRST
+        while not self._leaving.is_set():
+            try:
+                await self._one_connection()
+                pause_s = _RECONNECT_S_FIRST
+            except RegistrationError as error:
+                if error.code not in PASSING_CODES:
+                    raise
+                self._on_change(f"The gateway asks to come back later: {error}")
+            except (OSError, WebSocketError, WebSocketClosedError, HTTPError) as error:
+                self._on_change(f"No connection to {self._about.link.address}: {clean(str(error), 300)}")
+            except WireError as error:
+                self._on_change(f"The gateway broke the protocol: {error}")
+            if self._leaving.is_set():
+                return
+            # Full jitter: a thousand providers must not come back in the same instant.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), random.uniform(0.1, 1.0) * pause_s)
+            pause_s = min(pause_s * 2, self._reconnect_max_s)
+
+    async def _one_connection(self) -> None:
+        connection = await Connection.dial(self._about)
+        writer = asyncio.create_task(connection.outbox.run())
+        reader = asyncio.create_task(self._converse(connection))
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait({reader, writer, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done() and not reader.done():
+                await connection.close("the owner stops")
+            elif writer.done():
+                # Its error is the reader's too, which knows what the gateway said last.
+                await asyncio.wait({reader}, timeout=1.0)
+            if reader.done():
+                reader.result()
+        finally:
+            self._connection = None
+            for task in (reader, writer, leaving):
+                task.cancel()
+            await asyncio.gather(reader, writer, leaving, return_exceptions=True)
+            await connection.close()
+
+    async def _converse(self, connection: Connection) -> None:
+        session = self._welcome.session if self._welcome is not None else b""
+        welcome = await connection.join(session)
+        self._welcome, self._connection = welcome, connection
+        self._resume(welcome)
+        async for message in connection.messages():
+            self._on_message(message)
+
+    def _resume(self, welcome: m.Welcome) -> None:
+        """Compare the leases of both sides; what only one side knows is void."""
+        known = set(welcome.leases) if welcome.resumed else set()
+        for lease in tuple(self._leases):
+            if lease not in known:
+                self._drop(lease)
+        self._answers = {k: v for k, v in self._answers.items() if k in known}
+        # Parts that were under way start again from the first.
+        self._asked.clear()
+        self._arriving = ValueAssembler(self._about.limits, unasked=True)
+        verb = "Back" if welcome.resumed else "Joined"
+        self._on_change(
+            f"{verb} as provider {welcome.provider} of owner {welcome.owner}, "
+            f"{self._slots} slot{'s' if self._slots != 1 else ''}"
+        )
+        if welcome.resumed:
+            self._say(m.Resumed(tuple(self._leases.keys() | self._answers.keys())))
+            for answer in self._answers.values():
+                self._say_answer(answer)
+        else:
+            # A new session starts with an empty mirror of this cache.
+            self._cache = BlobCache(self._about.cache_bytes)
+
+    # ------------------------------------------------------------------ the gateway's messages
+
+    def _on_message(self, message: m.Message) -> None:
+        match message:
+            case m.Lease():
+                self._leases[message.lease] = message
+                self._cache.pin((*message.inputs, *message.constants))
+                self._waiting.append(message)
+                self._feed_runner()
+            case m.ValuePart():
+                value = self._arriving.feed(message)
+                if value is not None:
+                    self._asked.discard(message.digest)
+                    self._keep(message.digest, value)
+                    self._feed_runner()
+            case m.Fetch(lease):
+                self._serve(lease)
+            case m.Release(leases):
+                for lease in leases:
+                    self._answers.pop(lease, None)
+            case m.Recall(leases):
+                for lease in leases:
+                    self._recall(lease)
+            case m.Receipted(_, reason, amount_mpt):
+                self.tally.earned_mpt += amount_mpt
+                self.tally.reasons[reason] += 1
+            case m.Goodbye(reason):
+                self._welcome = None
+                raise ConnectionError(f"the gateway said goodbye: {clean(reason, 200)}")
+
+    def _keep(self, digest: Digest, value: bytearray) -> None:
+        evicted = self._cache.add(digest, value)
+        if not evicted:
+            return
+        self._say(m.Evicted(tuple(evicted)))
+        if digest in evicted:
+            # It does not fit beside what other leases need: those that need it go elsewhere.
+            for lease in tuple(self._waiting):
+                if digest in (*lease.inputs, *lease.constants):
+                    self._decline(lease.lease, "cache-full", "its inputs do not fit the cache")
+
+    def _serve(self, lease: LeaseId) -> None:
+        answer = self._answers.get(lease)
+        connection = self._connection
+        if not isinstance(answer, Done) or connection is None:
+            self._say(m.ValueGone(lease))
+            return
+        parts = split(answer.digest, answer.parts, self._about.limits.part_bytes)
+        connection.outbox.send_value(parts)
+
+    def _recall(self, lease: LeaseId) -> None:
+        waiting = next((w for w in self._waiting if w.lease == lease), None)
+        if waiting is not None:
+            self._waiting.remove(waiting)
+            self._decline(lease, "recalled", "it had not started")
+
+    # ------------------------------------------------------------------ the runner
+
+    def _feed_runner(self) -> None:
+        """Hand over leases whose values are here, in order."""
+        for _ in range(len(self._waiting)):
+            if self._runner.busy >= self._slots + FED_AHEAD:
+                return
+            lease = self._waiting.popleft()
+            missing = self._missing(lease)
+            if missing:
+                self._waiting.append(lease)
+                self._ask_for(lease, missing)
+                continue
+            inputs = tuple(self._held(d) for d in lease.inputs)
+            constants = tuple(self._held(d) for d in lease.constants)
+            self._runner.feed(Work(lease.lease, lease.task, inputs, constants))
+
+    def _missing(self, lease: m.Lease) -> tuple[Digest, ...]:
+        return tuple(d for d in (*lease.inputs, *lease.constants) if d not in self._cache)
+
+    def _ask_for(self, lease: m.Lease, missing: tuple[Digest, ...]) -> None:
+        """Ask once for values that the gateway believes to be here."""
+        absent = tuple(d for d in missing if d not in self._asked)
+        if absent:
+            self._asked.update(absent)
+            self._say(m.Missing(lease.lease, absent))
+
+    def _held(self, digest: Digest) -> m.Buffer:
+        value = self._cache.get(digest)
+        if value is None:
+            raise RuntimeError(f"value {digest.hex()} was pinned and is gone")
+        return value
+
+    def _on_answer(self, answer: Done | Raised) -> None:
+        if answer.lease not in self._leases:
+            self._feed_runner()
+            return
+        self.tally.answered += 1
+        self._drop(answer.lease)
+        if isinstance(answer, Done) and answer.size_bytes > self._about.limits.value_bytes_max:
+            answer = _too_large(answer, self._about.limits.value_bytes_max)
+        self._answers[answer.lease] = answer
+        self._say_answer(answer)
+        self._feed_runner()
+
+    def _say_answer(self, answer: Done | Raised) -> None:
+        if isinstance(answer, Raised):
+            self._say(
+                m.Failed(
+                    answer.lease,
+                    clean(answer.error_type, 200) or "Exception",
+                    clean(answer.message, 4000),
+                    clean(answer.traceback, 15000),
+                    answer.cpu_s,
+                    answer.wall_s,
+                )
+            )
+            return
+        size_bytes = answer.size_bytes
+        inline = self._welcome is not None and size_bytes <= self._welcome.inline_bytes_max
+        value = b"".join(answer.parts) if inline else b""
+        self._say(
+            m.Committed(answer.lease, answer.digest, size_bytes, answer.cpu_s, answer.wall_s, value)
+        )
+
+    def _on_runner_death(self, leases: list[LeaseId], reason: str) -> None:
+        for lease in leases:
+            self._decline(lease, "runner-died", f"the runner ended: {reason}")
+        self._feed_runner()
+
+    def _decline(self, lease: LeaseId, reason: str, message: str) -> None:
+        if lease not in self._leases:
+            return
+        self.tally.declined += 1
+        self._drop(lease)
+        self._say(m.Declined(lease, reason, message))
+
+    def _drop(self, lease: LeaseId) -> None:
+        held = self._leases.pop(lease)
+        self._cache.unpin((*held.inputs, *held.constants))
+        if held in self._waiting:
+            self._waiting.remove(held)
+
+    def _say(self, message: m.Message) -> None:
+        """Send, if there is a connection; after a reconnect, :meth:`_resume` makes up for it."""
+        if self._connection is not None:
+            self._connection.say(message)
+
+
+def _too_large(answer: Done, bytes_max: int) -> Raised:
+    text = (
+        f"the result has {answer.size_bytes} bytes; this network takes {bytes_max} at most. "
+        "Use smaller chunks, or ask the operator to raise eco-dask.gateway.value-bytes-max."
+    )
+    return Raised(answer.lease, "ValueError", text, "", answer.cpu_s, answer.wall_s)

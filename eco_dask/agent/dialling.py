@@ -1,0 +1,168 @@
+"""One connection to a gateway: dial, check the certificate, say who we are, be let in.
+
+    JoinLink, Identity ──dial──► Connection(welcome, outbox, messages)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from eco_dask.carrier import Outbox
+from eco_dask.errors import RegistrationError, WireError
+from eco_dask.providers.benchmark import run_benchmark
+from eco_dask.providers.capability import Capability
+from eco_dask.providers.certificates import check_fingerprint, client_context
+from eco_dask.providers.detect import software
+from eco_dask.providers.identity import Identity
+from eco_dask.providers.link import JoinLink
+from eco_dask.wire import messages as m
+from eco_dask.wire.frames import decode_frame
+from eco_dask.wire.limits import WireLimits
+from eco_dask.wire.messages import PROTOCOL, Direction
+from eco_dask.wire.protocol import Conversation, Side, require_version
+
+#: Path of the provider protocol, version 1.
+PATH = "/eco/v1/provider"
+_CONNECT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a provider says of itself when it dials."""
+
+    link: JoinLink
+    identity: Identity
+    capability: Capability
+    slots: int
+    cache_bytes: int
+    limits: WireLimits
+    ping_s: float = 10.0
+
+
+class Connection:
+    """A dialled connection; :meth:`join` goes through the handshake."""
+
+    def __init__(self, socket: WebSocketClientConnection, about: Introduction) -> None:
+        self._socket = socket
+        self._about = about
+        self._talk = Conversation(Side.PROVIDER)
+        self.outbox = Outbox(self._write, about.limits)
+
+    @classmethod
+    async def dial(cls, about: Introduction) -> Connection:
+        """Connect, and check that it is the gateway of the link.
+
+        Raises
+        ------
+        RegistrationError
+            If the certificate is another one.
+        OSError
+            If nobody answers there.
+        """
+        link = about.link
+        pinned = client_context(link.fingerprint) if link.fingerprint else None
+        request = HTTPRequest(
+            f"{link.address}{PATH}", ssl_options=pinned, connect_timeout=_CONNECT_S
+        )
+        socket = await websocket_connect(
+            request,
+            max_message_size=about.limits.frame_bytes_max,
+            ping_interval=about.ping_s,
+            ping_timeout=about.ping_s,
+        )
+        if pinned is not None:
+            check_fingerprint(_certificate_of(socket), link.fingerprint)
+        return cls(socket, about)
+
+    async def _write(self, frame: bytes) -> None:
+        await self._socket.write_message(frame, binary=True)
+
+    async def join(self, session: bytes) -> m.Welcome:
+        """Go through the handshake; ``session`` resumes an earlier one.
+
+        Raises
+        ------
+        RegistrationError
+            If the gateway refuses, with its code and message.
+        WireError
+            If it is no gateway of this protocol.
+        ConnectionError
+            If the connection ends meanwhile.
+        """
+        async for message in self.messages():
+            match message:
+                case m.Challenge(protocol, nonce):
+                    require_version(protocol)
+                    self._introduce(nonce, session)
+                case m.BenchmarkAsked(seed, steps, size):
+                    run = await asyncio.to_thread(
+                        run_benchmark, seed, steps, size, time.perf_counter, time.process_time
+                    )
+                    self.say(m.BenchmarkDone(tuple(run.digests), run.elapsed_s, run.cpu_s))
+                case m.Welcome():
+                    return message
+                case m.Refused(code, text):
+                    raise RegistrationError(code, text)
+                case m.Goodbye(reason):
+                    raise ConnectionError(f"the gateway said goodbye: {reason}")
+        raise ConnectionError("the gateway closed the connection during the handshake")
+
+    def _introduce(self, nonce: bytes, session: bytes) -> None:
+        about = self._about
+        binding = bytes.fromhex(about.link.fingerprint)
+        self.say(
+            m.Hello(
+                protocol=PROTOCOL,
+                public_key=about.identity.public_key,
+                software={k: v for k, v in software().items() if k != "protocol"},
+                invite=about.link.invite,
+                session=session,
+                slots=about.slots,
+            )
+        )
+        signature = about.identity.sign_challenge(nonce, binding)
+        facts: dict[str, Any] = about.capability.to_map()
+        self.say(m.Proof(signature, facts, about.cache_bytes))
+
+    def say(self, message: m.Message) -> None:
+        """Send a message."""
+        self._talk.sent(message)
+        self.outbox.send(message)
+
+    async def messages(self) -> AsyncIterator[m.Message]:
+        """Yield what the gateway says until the connection ends.
+
+        Raises
+        ------
+        WireError
+            If it breaks the protocol.
+        """
+        while (frame := await self._socket.read_message()) is not None:
+            if isinstance(frame, str):
+                raise WireError("text-frame", "the protocol has binary messages only")
+            for message in decode_frame(frame, Direction.TO_PROVIDER, self._about.limits):
+                self._talk.received(message)
+                yield message
+
+    async def close(self, reason: str | None = None) -> None:
+        """Close; with a reason, say goodbye first."""
+        if reason is not None:
+            with contextlib.suppress(WireError, TimeoutError):
+                self.say(m.Goodbye(reason))
+                await asyncio.wait_for(self.outbox.drain(), 1.0)
+        self._socket.close()
+
+
+def _certificate_of(socket: WebSocketClientConnection) -> bytes | None:
+    stream = socket.protocol.stream if socket.protocol is not None else None
+    connected: Any = stream.socket if stream is not None else None
+    certificate: bytes | None = connected.getpeercert(binary_form=True) if connected else None
+    return certificate

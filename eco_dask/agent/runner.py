@@ -1,0 +1,119 @@
+"""The runner: the process that runs recruiters' tasks, and nothing else.
+
+    ["run", lease, n_inputs] + task, inputs, constants ─► ["done" | "raised", lease, ...] + value
+
+It holds no key and no link; it talks to the agent through its standard input and output only. The
+task is the recruiter's own pickle and may do whatever the sandbox around this process allows.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO
+
+from eco_dask.agent.pipe import Buffer, Header, pack, read
+from eco_dask.text import clean
+from eco_dask.values import EncodedValue, encode
+
+#: What of an exception travels: enough to debug, not enough to flood.
+MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 4_000, 20_000
+
+
+class TaskRunner:
+    """Runs tasks that come in from one stream and answers into another."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, slots: int) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._slots = slots
+        self._lock = threading.Lock()
+        # With one slot the process is the task's own, so BLAS threads' time counts as well.
+        self._cpu_clock = time.process_time if slots == 1 else time.thread_time
+
+    def serve(self) -> None:
+        """Run tasks until the agent closes the stream."""
+        self._answer(["ready", os.getpid()])
+        with ThreadPoolExecutor(self._slots, thread_name_prefix="eco-slot") as pool:
+            while (message := read(self._incoming)) is not None:
+                header, buffers = message
+                if self._slots == 1:
+                    self._run(header, buffers)
+                else:
+                    pool.submit(self._run, header, buffers)
+
+    def _run(self, header: Header, buffers: list[bytearray]) -> None:
+        _, lease, n_inputs = header
+        wall_s, cpu_s = time.perf_counter(), self._cpu_clock()
+        try:
+            value = encode(run_task(buffers[0], buffers[1 : 1 + n_inputs], buffers[1 + n_inputs :]))
+            digest = value.digest
+        except BaseException as error:  # noqa: BLE001  whatever a task raises is its answer
+            answer = ["raised", lease, *_describe(error)]
+            parts: list[Buffer] = []
+        else:
+            answer = ["done", lease, digest, value.size_bytes]
+            parts = list(value.parts())
+        answer += [self._cpu_clock() - cpu_s, time.perf_counter() - wall_s]
+        self._answer(answer, parts)
+
+    def _answer(self, header: Header, parts: list[Buffer] | None = None) -> None:
+        chunks = pack(header, parts or [])
+        with self._lock:
+            for chunk in chunks:
+                self._outgoing.write(chunk)
+            self._outgoing.flush()
+
+
+def run_task(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) -> object:
+    """Run one task in this process and return its value.
+
+    Inputs are decoded afresh for each task, so that one which changes them in place harms nobody.
+    """
+    run_spec, keys, by_value = pickle.loads(task, buffers=constants)  # noqa: S301  the recruiter's code, in its sandbox
+    data: dict[Any, object] = dict(by_value)
+    for key, encoded in zip(keys, inputs, strict=True):
+        data[key] = EncodedValue.from_bytes(encoded).decode()
+    return run_spec(data)
+
+
+def _describe(error: BaseException) -> list[str]:
+    kind = type(error)
+    builtin = kind.__module__ == "builtins"
+    name = kind.__qualname__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        message = str(error)
+    except Exception as unprintable:  # noqa: BLE001  a recruiter's __str__ may do anything
+        message = f"<no message: str() raised {type(unprintable).__name__}>"
+    # The frame of this module is of no interest to anybody.
+    frames = traceback.extract_tb(error.__traceback__)[2:]
+    text = "".join(traceback.format_list(frames)) + f"{name}: {message}"
+    return [
+        clean(name, 200),
+        clean(message, MESSAGE_CHARS_MAX),
+        clean(text, TRACEBACK_CHARS_MAX),
+    ]
+
+
+def main() -> None:
+    """Serve on the standard streams; what tasks print goes to standard error."""
+    slots = int(sys.argv[1])
+    incoming, outgoing = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    import dask
+    import dask.array
+
+    # A task that computes a collection itself uses its own slot, not threads of the whole machine.
+    dask.config.set(scheduler="sync")
+    with os.fdopen(incoming, "rb", 1 << 20) as source, os.fdopen(outgoing, "wb", 1 << 16) as sink:
+        TaskRunner(source, sink, slots).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The agent's end of a runner: start it, feed it, hear its answers, replace it when it dies.
+
+    RunnerProcess.feed(lease) ──► runner ──► on_answer(Done | Raised) | on_death(leases, reason)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from eco_dask.agent.pipe import Buffer, PipeError, pack, read_async
+from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId
+
+logger = logging.getLogger(__name__)
+
+_STREAM_LIMIT_BYTES = 4 << 20
+#: Seconds that a runner has to end by itself before it is killed.
+_END_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task returned a value."""
+
+    lease: LeaseId
+    digest: Digest
+    parts: tuple[bytes, ...]
+    cpu_s: float
+    wall_s: float
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the encoded value."""
+        return sum(map(len, self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A task raised."""
+
+    lease: LeaseId
+    error_type: str
+    message: str
+    traceback: str
+    cpu_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One task with everything it needs."""
+
+    lease: LeaseId
+    task: Buffer
+    inputs: tuple[Buffer, ...]
+    constants: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerRule:
+    """Settings of a runner."""
+
+    slots: int = 1
+    #: Threads of BLAS and OpenMP per slot.
+    threads_per_slot: int = 1
+    value_bytes_max: int = 4 << 30
+
+
+class RunnerProcess:
+    """One runner; started again by itself after it died."""
+
+    def __init__(
+        self,
+        rule: RunnerRule,
+        on_answer: Callable[[Done | Raised], None],
+        on_death: Callable[[list[LeaseId], str], None],
+    ) -> None:
+        self._rule = rule
+        self._on_answer = on_answer
+        self._on_death = on_death
+        self._process: asyncio.subprocess.Process | None = None
+        self._fed: dict[LeaseId, None] = {}
+        self._outgoing: asyncio.Queue[Work] = asyncio.Queue()
+        self.ready = asyncio.Event()
+
+    @property
+    def busy(self) -> int:
+        """Tasks that were fed and are not answered."""
+        return len(self._fed)
+
+    def feed(self, work: Work) -> None:
+        """Hand a task to the runner."""
+        self._fed[work.lease] = None
+        self._outgoing.put_nowait(work)
+
+    async def run(self) -> None:
+        """Keep a runner alive until cancelled."""
+        pause_s = 0.1
+        while True:
+            started_s = asyncio.get_running_loop().time()
+            reason = await self._one_life()
+            lost, self._fed, self._outgoing = list(self._fed), {}, asyncio.Queue()
+            logger.warning("The runner ended (%s); %d tasks are given back", reason, len(lost))
+            self._on_death(lost, reason)
+            lived_s = asyncio.get_running_loop().time() - started_s
+            pause_s = 0.1 if lived_s > 10 else min(pause_s * 2, 30.0)  # noqa: PLR2004  a runner that lives is healthy
+            await asyncio.sleep(pause_s)
+
+    async def _one_life(self) -> str:
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "eco_dask.agent.runner",
+            str(self._rule.slots),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            limit=_STREAM_LIMIT_BYTES,
+            env=runner_environment(self._rule.threads_per_slot),
+            # Ctrl-C in the agent's terminal is the agent's to handle: it ends the runner itself.
+            start_new_session=os.name == "posix",
+        )
+        feeder = asyncio.create_task(self._feed_all(process))
+        try:
+            reason = await self._hear(process)
+        finally:
+            self.ready.clear()
+            feeder.cancel()
+            await _end(process)
+        return reason or f"exit status {process.returncode}"
+
+    async def _feed_all(self, process: asyncio.subprocess.Process) -> None:
+        stdin = process.stdin
+        if stdin is None:
+            raise RuntimeError("the runner was started without a pipe to its input")
+        await self.ready.wait()
+        # A runner that died is noticed by the reader; the leases are given back there.
+        with contextlib.suppress(ConnectionError):
+            while True:
+                work = await self._outgoing.get()
+                header = ["run", work.lease, len(work.inputs)]
+                stdin.writelines(pack(header, (work.task, *work.inputs, *work.constants)))
+                if self._outgoing.empty():
+                    await stdin.drain()
+
+    async def _hear(self, process: asyncio.subprocess.Process) -> str:
+        stdout = process.stdout
+        if stdout is None:
+            raise RuntimeError("the runner was started without a pipe from its output")
+        try:
+            while (message := await read_async(stdout, self._rule.value_bytes_max)) is not None:
+                header, buffers = message
+                if header[0] == "ready":
+                    self.ready.set()
+                    continue
+                answer = parse_answer(header, buffers)
+                if self._fed.pop(answer.lease, 0) is None:
+                    self._on_answer(answer)
+        except PipeError as error:
+            return f"it broke the protocol: {error}"
+        await process.wait()
+        return ""
+
+
+def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
+    """Read a runner's answer, which strangers' code may have forged.
+
+    Raises
+    ------
+    PipeError
+        If it is not of the form that :mod:`eco_dask.agent.runner` writes.
+    """
+    match header:
+        case ["done", str(lease), bytes(digest), int(), float(cpu_s), float(wall_s)] if (
+            len(digest) == DIGEST_SIZE_BYTES
+        ):
+            return Done(LeaseId(lease), Digest(digest), tuple(buffers), max(cpu_s, 0), max(wall_s, 0))
+        case ["raised", str(lease), str(kind), str(message), str(text), float(cpu_s), float(wall_s)]:
+            return Raised(LeaseId(lease), kind, message, text, max(cpu_s, 0), max(wall_s, 0))
+        case _:
+            raise PipeError(f"answer of an unknown form: {str(header)[:200]}")
+
+
+def runner_environment(threads_per_slot: int) -> dict[str, str]:
+    """Environment of a runner: the agent's own, less its secrets, plus what keeps results equal."""
+    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_ECO"))}
+    threads = str(threads_per_slot)
+    return kept | {
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        # Sets of strings iterate in the same order on every machine.
+        "PYTHONHASHSEED": "0",
+    }
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.returncode is None:
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _END_S)

@@ -1,0 +1,87 @@
+"""Messages on their way out over a WebSocket: batched, in order, with back-pressure.
+
+    send(message), send_value(parts) ──► queue ──one frame per batch──► write
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+
+from eco_dask.wire.frames import encode_frame
+from eco_dask.wire.limits import WireLimits
+from eco_dask.wire.messages import Message, ValuePart
+
+
+class Outbox:
+    """The one writer of a connection.
+
+    Small messages that are queued together leave in one frame: this is what makes small tasks
+    cheap. A value leaves part by part, each part cut when its turn comes, so a 500 MB value costs
+    one part of memory beyond itself and never delays a ping for longer than one part takes.
+    """
+
+    def __init__(self, write: Callable[[bytes], Awaitable[None]], limits: WireLimits) -> None:
+        self._write = write
+        self._limits = limits
+        self._queue: deque[Message | Iterator[ValuePart]] = deque()
+        self._filled = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def send(self, message: Message) -> None:
+        """Queue a message."""
+        self._queue.append(message)
+        self._filled.set()
+        self._empty.clear()
+
+    def send_value(self, parts: Iterator[ValuePart]) -> None:
+        """Queue a value; later messages leave after it."""
+        self._queue.append(parts)
+        self._filled.set()
+        self._empty.clear()
+
+    async def run(self) -> None:
+        """Write until cancelled, or until the connection breaks."""
+        while True:
+            await self._filled.wait()
+            if not (batch := self._next_batch()):
+                self._filled.clear()
+                self._empty.set()
+                continue
+            await self._write(encode_frame(batch))
+
+    async def drain(self) -> None:
+        """Wait until everything queued so far is written."""
+        await self._empty.wait()
+
+    def _next_batch(self) -> list[Message]:
+        batch: list[Message] = []
+        size_bytes = 0
+        # Half of the limits, so that headers and one more part always fit.
+        while self._queue and len(batch) < self._limits.messages_max // 2:
+            if size_bytes >= self._limits.frame_bytes_max // 2:
+                break
+            head = self._queue[0]
+            if isinstance(head, Iterator):
+                part = next(head, None)
+                if part is None:
+                    self._queue.popleft()
+                    continue
+                batch.append(part)
+                # A part is as much as one write should hold up.
+                break
+            batch.append(head)
+            self._queue.popleft()
+            size_bytes += payload_bytes(head)
+        return batch
+
+
+def payload_bytes(message: Message) -> int:
+    """Return the length of a message's raw buffers."""
+    for name in ("task", "value", "data"):
+        buffer = getattr(message, name, None)
+        if buffer is not None:
+            return len(buffer)
+    return 0

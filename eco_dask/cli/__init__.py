@@ -1,0 +1,1 @@
+"""Command lines, in Dask's style: ``eco-dask``, ``eco-dask-scheduler``, ``-gateway``, ``-worker``."""

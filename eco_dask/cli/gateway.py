@@ -1,0 +1,83 @@
+"""``eco-dask-gateway SCHEDULER``: a Dask worker whose executor is the provider network."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import click
+import dask
+from distributed import Worker
+
+from eco_dask.cli.running import die_with_parent, log_level, run_service, security_of, set_up_logging
+from eco_dask.errors import EcoDaskError
+from eco_dask.plugins.gateway import EcoGatewayPlugin
+
+logger = logging.getLogger(__name__)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.argument("scheduler")
+@click.option("--name", default="gateway", show_default=True, help="Name of this gateway.")
+@click.option("--provider-host", default=None, help="Address that providers dial.  [default: eco-dask.gateway.host]")
+@click.option("--provider-port", type=click.IntRange(0, 65535), default=None, help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]")
+@click.option("--host", default=None, help="Address on which the scheduler and clients reach this process.")
+@click.option("--memory-limit", default="auto", show_default=True, help="Memory for results before they spill to disk.")
+@click.option("--local-directory", default=None, help="Folder for results that spill.")
+@click.option("--data-directory", default=None, help="Folder for certificate and books.  [default: eco-dask.data-directory]")
+@click.option("--database", default=None, help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]")
+@click.option("--tls-ca-file", type=click.Path(exists=True), default=None, help="CA certificate of the scheduler's TLS.")
+@click.option("--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of this gateway.")
+@click.option("--tls-key", type=click.Path(exists=True), default=None, help="Key of this gateway.")
+@die_with_parent
+@log_level
+def gateway(
+    scheduler: str,
+    name: str,
+    provider_host: str | None,
+    provider_port: int | None,
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    die_with_parent: bool,
+    log_level: str,
+    data_directory: str | None,
+    database: str | None,
+    **worker_options: str | None,
+) -> None:
+    """Serve providers for the Dask scheduler at the address SCHEDULER.
+
+    More gateways on more machines share the load; give each a name of its own.
+    """
+    set_up_logging(log_level)
+    if provider_host is not None:
+        dask.config.set({"eco-dask.gateway.host": provider_host})
+    plugin = EcoGatewayPlugin(
+        name, port=provider_port, database=database, data_directory=data_directory
+    )
+    security = security_of(tls_ca_file=tls_ca_file, tls_worker_cert=tls_cert, tls_worker_key=tls_key)
+
+    async def serve(stop: asyncio.Event) -> int:
+        worker = Worker(
+            scheduler, nthreads=1, name=name, security=security, dashboard=False, **worker_options
+        )
+        try:
+            await worker
+            await worker.plugin_add(plugin, catch_errors=False)
+        except (EcoDaskError, OSError, RuntimeError) as error:
+            click.echo(f"Error: the gateway could not start: {error}", err=True)
+            await worker.close(reason="eco-gateway-start")
+            return 1
+        click.echo(f"Gateway {name}: providers dial {plugin.server.address}")
+        stopping = asyncio.create_task(stop.wait())
+        finished = asyncio.create_task(worker.finished())
+        await asyncio.wait({stopping, finished}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await worker.close(reason="eco-gateway-stop")
+        return 0
+
+    run_service(serve, with_parent=die_with_parent)
+
+
+if __name__ == "__main__":
+    gateway()

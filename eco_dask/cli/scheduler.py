@@ -1,0 +1,257 @@
+"""``eco-dask-scheduler``: all that an operator runs: scheduler, gateway, trusted workers, books."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import dask
+from distributed import Scheduler
+from distributed.security import Security
+
+from eco_dask.children import Child
+from eco_dask.cli.running import die_with_parent, log_level, run_service, security_of, set_up_logging
+from eco_dask.config import data_directory, database_url
+from eco_dask.errors import EcoDaskError
+from eco_dask.plugins.scheduler import EcoSchedulerPlugin
+from eco_dask.providers.link import JoinLink
+
+#: The operator's own owner name, behind all trusted workers.
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    host: str
+    port: int
+    dashboard_address: str | None
+    provider_host: str
+    provider_port: int
+    trusted_workers: int
+    trusted_nthreads: int
+    folder: Path
+    database: str
+    scheduler_file: Path | None
+    security: Security
+    log_level: str
+    quiet: bool
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that recruiters' clients dial.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8786, show_default=True, help="Port that recruiters' clients dial, 0 for any.")
+@click.option("--dashboard-address", default=":8787", show_default=True, help="Address of the dashboard.")
+@click.option("--dashboard/--no-dashboard", default=True, show_default=True, help="Serve the dashboard.")
+@click.option("--provider-host", default=None, help="Address that providers dial; beyond loopback with TLS.  [default: eco-dask.gateway.host]")
+@click.option("--provider-port", type=click.IntRange(0, 65535), default=None, help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]")
+@click.option("--trusted-workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Workers of your own that decide disputes and touch storage.")
+@click.option("--trusted-nthreads", type=click.IntRange(1, 256), default=1, show_default=True, help="Slots of each trusted worker.")
+@click.option("--data-directory", "folder", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder for keys and books.  [default: eco-dask.data-directory]")
+@click.option("--database", default=None, help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]")
+@click.option("--scheduler-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="File to write the addresses to, as JSON, once everything runs.")
+@click.option("--tls-ca-file", type=click.Path(exists=True), default=None, help="CA certificate.")
+@click.option("--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of scheduler and gateway.")
+@click.option("--tls-key", type=click.Path(exists=True), default=None, help="Key of scheduler and gateway.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@die_with_parent
+@log_level
+def scheduler(
+    folder: Path | None,
+    database: str | None,
+    provider_host: str | None,
+    provider_port: int | None,
+    dashboard: bool,
+    dashboard_address: str,
+    tls_ca_file: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    die_with_parent: bool,
+    **plain: Any,
+) -> None:
+    """Run a coordinator: a Dask scheduler, one gateway for providers, and trusted workers.
+
+    Recruiters connect with dask.distributed.Client(ADDRESS); providers join with the links that
+    `eco-dask invite` prints.
+    """
+    set_up_logging(plain["log_level"])
+    home = data_directory(folder)
+    options = Options(
+        folder=home,
+        database=database_url(home, database),
+        provider_host=provider_host or str(dask.config.get("eco-dask.gateway.host")),
+        provider_port=int(
+            dask.config.get("eco-dask.gateway.port") if provider_port is None else provider_port
+        ),
+        dashboard_address=dashboard_address if dashboard else None,
+        security=security_of(
+            tls_ca_file=tls_ca_file,
+            tls_scheduler_cert=tls_cert,
+            tls_scheduler_key=tls_key,
+            tls_worker_cert=tls_cert,
+            tls_worker_key=tls_key,
+        ),
+        **plain,
+    )
+    run_service(lambda stop: Coordinator(options).serve(stop), with_parent=die_with_parent)
+
+
+class Coordinator:
+    """Everything that ``eco-dask-scheduler`` runs."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._plugin = EcoSchedulerPlugin(
+            database=options.database, data_directory=str(options.folder)
+        )
+        self._keepers: list[asyncio.Task[None]] = []
+        self._children: list[Child] = []
+
+    async def serve(self, stop: asyncio.Event) -> int:
+        """Run until told to stop."""
+        options = self._options
+        # One lost gateway hits all tasks that were on it; they must not be blamed for it.
+        dask.config.set({"distributed.scheduler.allowed-failures": 1000})
+        try:
+            async with Scheduler(
+                host=options.host,
+                port=options.port,
+                dashboard_address=options.dashboard_address,
+                dashboard=options.dashboard_address is not None,
+                security=options.security,
+            ) as scheduler:
+                await self._plugin.start(scheduler)
+                scheduler.add_plugin(self._plugin)
+                try:
+                    await self._start_gateway(scheduler)
+                    await self._start_trusted_workers()
+                    self._announce(scheduler)
+                    await stop.wait()
+                finally:
+                    await self._stop_children()
+        except (EcoDaskError, OSError, RuntimeError) as error:
+            click.echo(f"Error: {error}", err=True)
+            return 1
+        return 0
+
+    async def _start_gateway(self, scheduler: Scheduler) -> None:
+        options = self._options
+        port = options.provider_port or _free_port(options.provider_host)
+        arguments = [
+            scheduler.address,
+            "--provider-host",
+            options.provider_host,
+            "--provider-port",
+            str(port),
+            "--data-directory",
+            str(options.folder),
+            "--log-level",
+            options.log_level,
+        ]
+        security = options.security
+        for flag, value in (
+            ("--tls-ca-file", security.tls_ca_file),
+            ("--tls-cert", security.tls_worker_cert),
+            ("--tls-key", security.tls_worker_key),
+        ):
+            if value:
+                arguments += [flag, value]
+        # In the environment, not in the process list: a database URL may hold a password.
+        child = Child(
+            "eco_dask.cli.gateway",
+            arguments,
+            environment={"DASK_ECO_DASK__DATABASE": options.database},
+            log_path=self._log_path("gateway"),
+        )
+        await self._keep(child)
+        deadline_s = time.monotonic() + 60
+        while not self._plugin.gateways:
+            if child.returncode is not None or time.monotonic() > deadline_s:
+                raise TimeoutError(
+                    f"the gateway did not start; see {self._log_path('gateway') or 'the log above'}"
+                )
+            await asyncio.sleep(0.05)
+
+    async def _start_trusted_workers(self) -> None:
+        view = next(iter(self._plugin.gateways.values()))
+        for number in range(self._options.trusted_workers):
+            home = self._options.folder / f"trusted-{number}"
+            invite = self._plugin.registry.invite(
+                OPERATOR, role="trusted", uses_max=1, expires_at_s=None, at_s=time.time()
+            )
+            link = JoinLink(view.address, invite, view.fingerprint)
+            arguments = [
+                "--local-directory",
+                str(home),
+                "--nthreads",
+                str(self._options.trusted_nthreads),
+                "--log-level",
+                self._options.log_level,
+            ]
+            environment = {"ECO_DASK_JOIN_LINK": str(link)}
+            log_path = self._log_path(f"trusted-{number}")
+            await self._keep(
+                Child("eco_dask.cli.worker", arguments, environment=environment, log_path=log_path)
+            )
+
+    async def _keep(self, child: Child) -> None:
+        await child.start()
+        self._children.append(child)
+        self._keepers.append(asyncio.create_task(child.keep_alive()))
+
+    async def _stop_children(self) -> None:
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*(child.stop() for child in reversed(self._children)))
+
+    def _log_path(self, name: str) -> Path | None:
+        return self._options.folder / "logs" / f"{name}.log" if self._options.quiet else None
+
+    def _announce(self, scheduler: Scheduler) -> None:
+        view = next(iter(self._plugin.gateways.values()))
+        dashboard = scheduler.services.get("dashboard")
+        facts = {
+            "address": scheduler.address,
+            "provider_address": view.address,
+            "fingerprint": view.fingerprint,
+            "database": self._options.database,
+            "dashboard_port": dashboard.port if dashboard is not None else None,
+            "pid": os.getpid(),
+            "children": {c.arguments[0]: c.pid for c in self._children},
+        }
+        if self._options.scheduler_file is not None:
+            _write_atomically(self._options.scheduler_file, json.dumps(facts, indent=2))
+        if not self._options.quiet:
+            click.echo(f"Recruiters connect to  {scheduler.address}")
+            click.echo(f"Providers dial         {view.address}")
+            if dashboard is not None:
+                click.echo(f"Dashboard              http://{self._options.host}:{dashboard.port}/status")
+            click.echo(f"Data directory         {self._options.folder}")
+            click.echo("Ctrl-C stops")
+
+
+def _free_port(host: str) -> int:
+    """Take a port for good: a gateway that is restarted must be found where it was."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Write for this user only: the facts may hold a database password."""
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    scheduler()

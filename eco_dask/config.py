@@ -1,0 +1,157 @@
+"""Settings from Dask's configuration, read once and turned into frozen rules.
+
+    eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ──► rules
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask.config
+import yaml
+from dask.utils import parse_bytes, parse_timedelta
+
+from eco_dask.engine.facts import EngineRule
+from eco_dask.errors import ConfigurationError
+from eco_dask.verification.quorum import QuorumRule, owners_for_error
+from eco_dask.wire.limits import WireLimits
+
+
+def load_defaults() -> None:
+    """Register this package's defaults with Dask; called when the package is imported."""
+    text = Path(__file__).with_name("eco-dask.yaml").read_text(encoding="utf-8")
+    dask.config.update_defaults(yaml.safe_load(text))
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRule:
+    """Settings of a gateway."""
+
+    host: str
+    port: int
+    grace_s: float
+    ping_s: float
+    handshake_s: float
+    inline_bytes_max: int
+    benchmark_steps: int
+    benchmark_size: int
+    limits: WireLimits
+
+
+def gateway_rule() -> GatewayRule:
+    """Return the gateway's settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If one cannot be read.
+    """
+    value_bytes_max = _size("gateway.value-bytes-max")
+    return GatewayRule(
+        host=str(_get("gateway.host")),
+        port=_whole("gateway.port"),
+        grace_s=_seconds("gateway.grace"),
+        ping_s=_seconds("gateway.ping"),
+        handshake_s=_seconds("gateway.handshake"),
+        inline_bytes_max=_size("gateway.inline-bytes"),
+        benchmark_steps=_whole("gateway.benchmark-steps"),
+        benchmark_size=_whole("gateway.benchmark-size"),
+        limits=wire_limits(value_bytes_max),
+    )
+
+
+def wire_limits(value_bytes_max: int) -> WireLimits:
+    """Limits of a connection that carries values up to that size, two at a time."""
+    return WireLimits(
+        value_bytes_max=value_bytes_max, outstanding_bytes_max=2 * value_bytes_max
+    )
+
+
+def engine_rule() -> EngineRule:
+    """Return the engine's settings."""
+    return EngineRule(
+        deadline_first_s=_seconds("lease.deadline-first"),
+        deadline_min_s=_seconds("lease.deadline-min"),
+        deadline_factor=float(_get("lease.deadline-factor")),
+        late_grace_s=_seconds("lease.late-grace"),
+        trusted_after_s=_seconds("lease.trusted-after"),
+        patience_s=_seconds("lease.patience"),
+        losses_max=_whole("lease.losses-max"),
+        prefetch_s=_seconds("lease.prefetch"),
+        price_mpt=max(1, round(float(_get("price")) * 1000)),
+    )
+
+
+def quorum_rule(*, quorum: int | None = None, error: float | None = None) -> QuorumRule:
+    """Return the rule for a job that asks for a quorum or for an accepted error."""
+    attempts_max = _whole("quorum.attempts-max")
+    if error is not None:
+        owners_min = owners_for_error(error, float(_get("quorum.liar-share")))
+    else:
+        owners_min = quorum if quorum is not None else _whole("quorum.size")
+    # A large quorum needs as many spare attempts as the default one has.
+    return QuorumRule(owners_min, max(attempts_max, 2 * owners_min))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRule:
+    """Settings of a contributed machine."""
+
+    cache_bytes: int
+    reconnect_max_s: float
+
+
+def worker_rule() -> WorkerRule:
+    """Return the settings of a contributed machine."""
+    return WorkerRule(
+        cache_bytes=_size("worker.cache-bytes"), reconnect_max_s=_seconds("worker.reconnect-max")
+    )
+
+
+def data_directory(given: str | Path | None = None) -> Path:
+    """Return the folder for keys, certificates and the database: given, configured, or default."""
+    chosen = given or _get("data-directory")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("eco-dask", appauthor=False)
+
+
+def database_url(folder: Path, given: str | None = None) -> str:
+    """Return the URL of the books: given, configured, or SQLite in ``folder``."""
+    return str(given or _get("database") or f"sqlite:///{folder / 'coordinator.sqlite'}")
+
+
+def _get(name: str) -> Any:
+    return dask.config.get(f"eco-dask.{name}")
+
+
+def _whole(name: str) -> int:
+    value = _get(name)
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"eco-dask.{name} must be a whole number; got {value!r}") from error
+
+
+def _seconds(name: str) -> float:
+    value = _get(name)
+    try:
+        return float(parse_timedelta(value))
+    except (TypeError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"eco-dask.{name} must be a duration such as '30 s'; got {value!r}"
+        ) from error
+
+
+def _size(name: str) -> int:
+    value = _get(name)
+    try:
+        return int(parse_bytes(value))
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"eco-dask.{name} must be a size such as '64 MiB'; got {value!r}"
+        ) from error

@@ -1,0 +1,1 @@
+"""The gateway: an ordinary Dask worker whose executor is the provider network."""

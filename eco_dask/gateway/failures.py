@@ -1,0 +1,83 @@
+"""What a recruiter reads when a task ends without a result.
+
+    engine's Failure ──failure_error──► TaskError with a message: what was asked, found, what to do
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import assert_never
+
+from eco_dask.engine.actions import (
+    CapabilityMissing,
+    Disagreement,
+    Failure,
+    LostTooOften,
+    NobodyEligible,
+    OverBudget,
+)
+from eco_dask.errors import (
+    BudgetExceededError,
+    DisputedTaskError,
+    NoEligibleProviderError,
+    TaskError,
+)
+from eco_dask.verification.attempt import Attempt, ErrorAnswer
+
+
+def failure_error(key: object, failure: Failure) -> TaskError:
+    """Build the error that a task of that key fails with."""
+    match failure:
+        case Disagreement():
+            return DisputedTaskError(
+                f"task {key!r}: {len(failure.attempts)} answers contradict each other "
+                f"({_votes(failure.attempts)}) and no trusted worker is connected to decide. "
+                "Start one (eco-dask-scheduler --trusted-workers 1) or allow more attempts "
+                "(eco-dask.quorum.attempts-max)."
+            )
+        case NobodyEligible():
+            who = "trusted worker" if failure.trusted_only else "provider of a new owner"
+            return NoEligibleProviderError(
+                f"task {key!r}: no {who} could be asked for {failure.waited_s:.0f} s. It needs "
+                f"{failure.owners_min} agreeing owners; {failure.owners_left} able owners are "
+                f"connected; votes so far: {_votes(failure.attempts)}. "
+                + (
+                    "It reads or writes storage, which only the operator's own workers may: start "
+                    "one (eco-dask-scheduler --trusted-workers 1)."
+                    if failure.trusted_only
+                    else "Invite more owners (eco-dask invite --owner NAME), or start a trusted "
+                    "worker (eco-dask-scheduler --trusted-workers 1)."
+                )
+            )
+        case CapabilityMissing():
+            missing = ", ".join(sorted(failure.missing)) or "all of them together"
+            return NoEligibleProviderError(
+                f"task {key!r} needs a provider with {', '.join(sorted(failure.require))}; "
+                f"nobody connected has {missing}. See `eco-dask providers` for what there is."
+            )
+        case OverBudget():
+            return BudgetExceededError(
+                f"task {key!r}: another attempt costs about {failure.price_mpt / 1000:g} points, "
+                f"but of the job's budget of {failure.budget_mpt / 1000:g} points "
+                f"{failure.committed_mpt / 1000:g} are spent or held. Finished results are kept; "
+                "raise budget= and compute again."
+            )
+        case LostTooOften():
+            return NoEligibleProviderError(
+                f"task {key!r} was lost by providers {failure.losses} times: they left, gave it "
+                "back, or it killed their runner. Look for memory use and os._exit in its code; "
+                "`eco-dask receipts` shows each reason."
+            )
+        case _:
+            assert_never(failure)
+
+
+def _votes(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return "none"
+    counts = Counter(
+        f"error {a.answer.error_type}" if isinstance(a.answer, ErrorAnswer) else a.digest.hex()[:8]
+        for a in attempts
+    )
+    return ", ".join(f"{count} x {answer}" for answer, count in counts.most_common())

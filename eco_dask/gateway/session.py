@@ -1,0 +1,118 @@
+"""One provider as the gateway serves it: what it holds, what it was sent, what it owes.
+
+A session outlives its connection: a provider that comes back within the grace time finds its
+leases and the gateway finds its cache as they were.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from eco_dask.carrier import Outbox
+from eco_dask.engine.facts import Provider
+from eco_dask.gateway.packing import Package
+from eco_dask.types import Digest, LeaseId, TaskKind
+from eco_dask.wire.cache import CacheMirror
+from eco_dask.wire.limits import WireLimits
+from eco_dask.wire.messages import SESSION_SIZE_BYTES, Fetch, Lease, Message
+from eco_dask.wire.values import ValueAssembler, split
+
+
+@dataclass(slots=True)
+class Granted:
+    """A lease as it was sent, kept until it ends so that it can be sent again."""
+
+    package: Package
+    kind: TaskKind
+    due_at_s: float
+    #: Commitment of the answer, once in: its bytes may be fetched.
+    digest: Digest | None = None
+    size_bytes: int = 0
+    fetching: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """One provider's session."""
+
+    provider: Provider
+    limits: WireLimits
+    cache_bytes: int
+    token: bytes = field(default_factory=lambda: secrets.token_bytes(SESSION_SIZE_BYTES))
+    leases: dict[LeaseId, Granted] = field(default_factory=dict)
+    #: Leases by the digest whose bytes are on their way here.
+    arriving: dict[Digest, list[LeaseId]] = field(default_factory=dict)
+    #: None while the provider is away.
+    outbox: Outbox | None = None
+    #: Slots it offered last; the engine sees 0 while it is away.
+    slots: int = 0
+    #: What it can do, for lists.
+    capability: dict[str, object] = field(default_factory=dict)
+    mirror: CacheMirror = field(init=False)
+    assembler: ValueAssembler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mirror = CacheMirror(self.cache_bytes)
+        self.assembler = ValueAssembler(self.limits)
+        self.slots = self.provider.slots
+
+    def send(self, message: Message) -> None:
+        """Send a message, if the provider is there; what matters is sent again when it resumes."""
+        if self.outbox is not None:
+            self.outbox.send(message)
+
+    def send_lease(self, lease: LeaseId, at_s: float) -> None:
+        """Send a lease, after those of its blobs that the provider does not hold."""
+        granted = self.leases[lease]
+        package = granted.package
+        self.send_blobs(package, package.blobs)
+        self.send(
+            Lease(
+                lease=lease,
+                kind=granted.kind,
+                deadline_s=max(granted.due_at_s - at_s, 0.0),
+                inputs=package.inputs,
+                constants=package.constants,
+                result_bytes_max=self.limits.value_bytes_max,
+                task=package.task,
+            )
+        )
+
+    def send_blobs(
+        self, package: Package, digests: Iterable[Digest], *, again: bool = False
+    ) -> None:
+        """Send blobs of a package that the provider does not hold; ``again`` where it lost some."""
+        if self.outbox is None:
+            return
+        for digest in digests:
+            parts = package.blobs.get(digest)
+            if parts is None or (self.mirror.holds(digest) and not again):
+                continue
+            self.outbox.send_value(split(digest, parts, self.limits.part_bytes))
+            self.mirror.sent(digest, sum(memoryview(part).nbytes for part in parts))
+
+    def fetch(self, lease: LeaseId) -> None:
+        """Ask for the bytes that a lease committed to."""
+        granted = self.leases[lease]
+        granted.fetching = True
+        if granted.digest is None:
+            raise ValueError(f"lease {lease!r} has no commitment to fetch")
+        waiting = self.arriving.setdefault(granted.digest, [])
+        if lease not in waiting:
+            waiting.append(lease)
+        self.assembler.expect(granted.digest, granted.size_bytes)
+        self.send(Fetch(lease))
+
+    def forget(self, lease: LeaseId) -> None:
+        """Drop a lease that ended."""
+        granted = self.leases.pop(lease, None)
+        if granted is None or granted.digest is None:
+            return
+        waiting = self.arriving.get(granted.digest, [])
+        if lease in waiting:
+            waiting.remove(lease)
+            if not waiting:
+                del self.arriving[granted.digest]
+                self.assembler.forget(granted.digest)

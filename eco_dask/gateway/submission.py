@@ -1,0 +1,52 @@
+"""One Dask task on its way through the provider network, and what Dask is told at its end.
+
+    Submission(key, future, package) ──finish──► the message that Dask's worker expects
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from eco_dask.dask_internals import failure_message, success_message
+from eco_dask.gateway.packing import Package
+from eco_dask.types import LeaseId
+from eco_dask.values import EncodedValue
+
+
+@dataclass(slots=True)
+class Submission:
+    """A task between its submission and its end."""
+
+    key: Any
+    future: Future[dict[str, Any]]
+    #: Seconds to add to this machine's clock to get the scheduler's.
+    delay_s: float
+    started_at_s: float
+    package: Package | None = None
+    #: Bytes of answers that are here, by lease.
+    values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
+    cancelled: bool = False
+
+    def succeed(self, value: object, at_s: float, wall_s: float | None = None) -> None:
+        """Give Dask a value; ``wall_s`` is how long the work itself took."""
+        if self.future.done():
+            return
+        start_s = at_s - wall_s if wall_s is not None else self.started_at_s
+        if isinstance(value, EncodedValue):
+            python_type, size_bytes = value.python_type, value.size_bytes
+        else:
+            from dask.sizeof import sizeof
+
+            python_type, size_bytes = type(value), sizeof(value)
+        stop_s = at_s + self.delay_s
+        self.future.set_result(
+            success_message(value, python_type, size_bytes, start_s + self.delay_s, stop_s)
+        )
+
+    def fail(self, error: BaseException, at_s: float) -> None:
+        """Give Dask an error."""
+        if not self.future.done():
+            start_s = self.started_at_s + self.delay_s
+            self.future.set_result(failure_message(error, start_s, at_s + self.delay_s))

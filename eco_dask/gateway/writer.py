@@ -1,0 +1,126 @@
+"""The gateway's way into the books: one thread, many records per transaction.
+
+    record(entries, receipts, then) ──queue──► Ledger.apply ──durable──► then() on the event loop
+
+Results are delivered only after the pay for them is in the books (group commit), so a gateway that
+is killed never delivered what it did not pay. A database that is busy or full is waited for, with
+a log line; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import OperationalError
+
+from eco_dask.errors import LedgerError
+from eco_dask.ledger.book import Entry
+from eco_dask.ledger.receipts import Receipt
+from eco_dask.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+logger = logging.getLogger(__name__)
+
+#: Records per transaction: enough to share the cost of a commit, few enough to keep its latency low.
+RECORDS_PER_COMMIT_MAX = 512
+_RETRY_S_FIRST, _RETRY_S_MAX = 0.2, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    entries: Sequence[Entry]
+    receipts: Sequence[Receipt]
+    #: Called on the event loop once everything before it is durable.
+    then: Callable[[], None] | None
+    #: Another write to the same database, such as a strike; in this thread, in order.
+    write: Callable[[], None] | None = None
+
+
+class BookWriter:
+    """Writes to the ledger in a thread of its own."""
+
+    def __init__(self, ledger: Ledger, loop: IOLoop) -> None:
+        self._ledger = ledger
+        self._loop = loop
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="eco-books", daemon=True)
+        self._thread.start()
+
+    def record(
+        self,
+        entries: Sequence[Entry] = (),
+        receipts: Sequence[Receipt] = (),
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Queue entries and receipts; ``then`` is called once they are durable."""
+        self._jobs.put(_Job(entries, receipts, then))
+
+    def write(self, write: Callable[[], None]) -> None:
+        """Queue another write to the same database."""
+        self._jobs.put(_Job((), (), None, write))
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what is queued, then stop."""
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        self._stopping.set()
+        if self._thread.is_alive():
+            logger.error("The books could not be written within %.0f s of closing", timeout_s)
+
+    def _run(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            self._commit(batch)
+
+    def _next_batch(self) -> list[_Job] | None:
+        first = self._jobs.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < RECORDS_PER_COMMIT_MAX and not self._jobs.empty():
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)
+                break
+            batch.append(job)
+        return batch
+
+    def _commit(self, batch: list[_Job]) -> None:
+        entries = [entry for job in batch for entry in job.entries]
+        receipts = [receipt for job in batch for receipt in job.receipts]
+        if entries or receipts:
+            self._insist(lambda: self._ledger.apply(entries, receipts))
+        for job in batch:
+            if job.write is not None:
+                self._insist(job.write)
+        thens = [job.then for job in batch if job.then is not None]
+        if thens:
+            self._loop.add_callback(_call_all, thens)
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        retry_s = _RETRY_S_FIRST
+        while not self._stopping.is_set():
+            try:
+                write()
+            except OperationalError as error:
+                logger.error("The books cannot be written, trying again: %s", error.orig)
+                self._stopping.wait(retry_s)
+                retry_s = min(retry_s * 2, _RETRY_S_MAX)
+            except LedgerError:
+                # An entry that the books refuse is a fault of this program: say so, lose no other.
+                logger.exception("The books refused a batch; its points need an operator's look")
+                return
+            else:
+                return
+
+
+def _call_all(thens: list[Callable[[], None]]) -> None:
+    for then in thens:
+        then()

@@ -1,0 +1,83 @@
+"""What a recruiter asks for, as it travels with each task in Dask's annotations.
+
+    eco_dask.job(...) ──to_annotation──► ts.annotations["eco"] ──from_annotation──► gateway
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eco_dask.errors import ConfigurationError
+from eco_dask.ledger.accounts import recruiter_account
+from eco_dask.types import Account, JobId
+
+#: Name of the annotation that carries a job.
+ANNOTATION = "eco"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """One job: who pays, how much at most, how sure, and what providers need."""
+
+    id: JobId
+    #: What people read in lists.
+    name: str
+    #: Name of the account that pays.
+    recruiter: str = "recruiter"
+    #: Distinct owners that must agree, or None for the network's default.
+    quorum: int | None = None
+    #: Accepted probability of a wrong result, instead of a quorum.
+    error: float | None = None
+    #: Most that the job may spend.
+    budget_mpt: int | None = None
+    #: Tags that a provider must have.
+    require: tuple[str, ...] = ()
+    #: Only the operator's own workers may run it.
+    trusted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quorum is not None and self.error is not None:
+            raise ConfigurationError("give a job either quorum= or error=, not both")
+        if self.quorum is not None and self.quorum < 1:
+            raise ConfigurationError(f"a quorum is at least 1; got {self.quorum}")
+        if self.error is not None and not 0 < self.error < 1:
+            raise ConfigurationError(f"error= is a probability between 0 and 1; got {self.error}")
+        if self.budget_mpt is not None and self.budget_mpt <= 0:
+            raise ConfigurationError(
+                f"a budget is more than 0 points; got {self.budget_mpt / 1000:g}"
+            )
+
+    @property
+    def payer(self) -> Account:
+        """The account that pays."""
+        return recruiter_account(self.recruiter)
+
+    def to_annotation(self) -> dict[str, Any]:
+        """Return it as plain values, those left at their default omitted."""
+        defaults = {"quorum": None, "error": None, "budget_mpt": None, "trusted": False}
+        plain = {k: v for k, v in asdict(self).items() if k not in defaults or v != defaults[k]}
+        return plain | {"require": list(self.require)}
+
+    @classmethod
+    def from_annotation(cls, annotation: object) -> JobSpec:
+        """Read what :meth:`to_annotation` wrote.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is of another form.
+        """
+        if not isinstance(annotation, Mapping):
+            raise ConfigurationError(
+                f"the annotation {ANNOTATION!r} is set by eco_dask.job(); got {annotation!r}"
+            )
+        fields = dict(annotation)
+        fields["require"] = tuple(fields.get("require") or ())
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"the annotation {ANNOTATION!r} is set by eco_dask.job() of this version: {error}"
+            ) from error

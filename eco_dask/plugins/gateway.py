@@ -1,0 +1,163 @@
+"""The worker plugin that turns an ordinary Dask worker into a gateway.
+
+    Worker + EcoGatewayPlugin ──► worker.executors["default"] = ProviderExecutor, a door for providers
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from distributed import Worker, WorkerPlugin
+from tornado.ioloop import IOLoop
+
+from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
+from eco_dask.dask_internals import Task, set_worker_slots
+from eco_dask.gateway.admission import Admission
+from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
+from eco_dask.gateway.gateway import Gateway, check_name, recover
+from eco_dask.gateway.server import ProviderServer
+from eco_dask.gateway.structural import refuse
+from eco_dask.gateway.writer import BookWriter
+from eco_dask.ledger.database import open_database
+from eco_dask.ledger.store import Ledger
+from eco_dask.providers.certificates import load_or_create_certificate, server_context
+from eco_dask.providers.link import is_loopback
+from eco_dask.providers.registry import Registry
+from eco_dask.values import keep_encoded
+
+logger = logging.getLogger(__name__)
+
+#: Topic under which gateways tell the scheduler how they are.
+TOPIC = "eco-gateway"
+
+
+class EcoGatewayPlugin(WorkerPlugin):
+    """Make a worker a gateway to a network of untrusted providers.
+
+    Parameters
+    ----------
+    gateway_name : str, optional
+        Name that its ids start with; a gateway that starts again under its name voids what its
+        earlier life left on hold. Default: the machine's host name.
+    port : int, optional
+        Port that providers dial, 0 for any free one. Default: ``eco-dask.gateway.port``.
+    database : str, optional
+        SQLAlchemy URL of the books. Default: ``eco-dask.database``.
+    data_directory : str, optional
+        Folder for the certificate and the default database. Default: ``eco-dask.data-directory``.
+    """
+
+    name = "eco-gateway"
+
+    def __init__(
+        self,
+        gateway_name: str | None = None,
+        *,
+        port: int | None = None,
+        database: str | None = None,
+        data_directory: str | None = None,
+    ) -> None:
+        self._gateway_name = gateway_name
+        self._port = port
+        self._database = database
+        self._data_directory = data_directory
+        #: False until setup went through; Dask calls teardown either way.
+        self._open = False
+
+    async def setup(self, worker: Worker) -> None:
+        """Open the books and the door, and take over the worker's executor."""
+        rule = gateway_rule()
+        folder = data_directory(self._data_directory)
+        name = check_name(self._gateway_name or socket.gethostname()[:64])
+        database = open_database(database_url(folder, self._database))
+        ledger, registry = Ledger(database), Registry(database)
+        voided = recover(ledger, name)
+        if voided:
+            logger.info("Gave back %d holds of this gateway's earlier life", voided)
+        # From here on, values that pass through this process stay encoded.
+        keep_encoded(True)
+        writer = BookWriter(ledger, IOLoop.current())
+        self.gateway = Gateway(name, rule, engine_rule(), writer, registry)
+        self._worker = worker
+        self._database_engine = database
+        self.gateway.on_slots = self._on_slots
+
+        tls = not is_loopback(rule.host)
+        fingerprint = ""
+        context = None
+        if tls:
+            certificate = load_or_create_certificate(folder, [rule.host], time.time())
+            context, fingerprint = server_context(certificate), certificate.fingerprint
+        admission = Admission(registry, rule, bytes.fromhex(fingerprint), self.gateway.now_s)
+        self.server = ProviderServer(self.gateway, admission, context)
+        self.server.listen(rule.port if self._port is None else self._port)
+        self.fingerprint = fingerprint
+        self._executors = dict(worker.executors)
+        worker.executors["default"] = ProviderExecutor(self.gateway, worker)
+        worker.executors["actor"] = RefusingExecutor("actors")
+        self._open = True
+        self.gateway.start()
+        self._resources: dict[str, float] = {}
+        self._on_slots(1)
+        logger.info("Providers dial %s", self.server.address)
+
+    async def teardown(self, worker: Worker) -> None:
+        """Close the door, end every task, write the books."""
+        if not self._open:
+            return
+        self._open = False
+        self.server.stop()
+        await self.gateway.close()
+        worker.executors.update(self._executors)
+        keep_encoded(False)
+        self._database_engine.dispose()
+
+    def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+        """Follow Dask: end the ballot of a task that it let go of, refuse what bypasses us."""
+        if finish == "executing":
+            self._refuse_bypass(key)
+        elif start == "executing" and finish in ("cancelled", "resumed", "released", "forgotten"):
+            self.gateway.cancel(key)
+        if finish in ("released", "forgotten"):
+            self.gateway.forget_input(key)
+
+    def _refuse_bypass(self, key: Any) -> None:
+        """Turn a task that would run in this very process into one that says so.
+
+        The scheduler plugin refuses them earlier; this holds where it is not installed.
+        """
+        task = self._worker.state.tasks[key]
+        what = None
+        if task.run_spec.is_coro:
+            what = "coroutine functions"
+        elif "executor" in (task.annotations or {}):
+            what = "tasks annotated with executor="
+        if what is not None:
+            task.run_spec = Task(key, refuse, refusal(what))
+            task.annotations = {k: v for k, v in task.annotations.items() if k != "executor"}
+
+    def _on_slots(self, slots: int) -> None:
+        set_worker_slots(self._worker, slots)
+        gpus = sum(
+            s.provider.slots for s in self.gateway.sessions.values() if "gpu" in s.provider.tags
+        )
+        if gpus or self._resources:
+            wanted = {"GPU": float(gpus)}
+            if wanted != self._resources:
+                self._resources = wanted
+                self._worker.loop.add_callback(self._worker.set_resources, **wanted)
+        self._worker.log_event(
+            TOPIC,
+            {
+                "worker": self._worker.address,
+                "name": self.gateway.name,
+                "address": self.server.address,
+                "fingerprint": self.fingerprint,
+                "slots": slots,
+                "providers": sorted(self.gateway.sessions),
+            },
+        )

@@ -1,0 +1,243 @@
+"""The scheduler plugin: jobs from annotations, their progress, the network's view, refusals.
+
+    update_graph ──► jobs, refusals        transition ──► progress        eco_network, eco_job ◄── clients
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from distributed import Scheduler, SchedulerPlugin
+
+from eco_dask.config import data_directory, database_url
+from eco_dask.dask_internals import Task, set_scheduler_slots
+from eco_dask.gateway.executor import refusal
+from eco_dask.gateway.structural import refuse
+from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.ledger.accounts import owner_account
+from eco_dask.ledger.database import open_database
+from eco_dask.ledger.store import Ledger
+from eco_dask.plugins.gateway import TOPIC
+from eco_dask.providers.registry import Registry
+from eco_dask.types import JobId
+
+logger = logging.getLogger(__name__)
+
+#: Jobs whose progress is remembered; older ones are still in the books.
+JOBS_KEPT = 1000
+
+
+@dataclass(slots=True)
+class JobProgress:
+    """What the scheduler has seen of a job."""
+
+    spec: JobSpec
+    started_at_s: float
+    tasks: int = 0
+    done: int = 0
+    erred: int = 0
+    ended_at_s: float | None = None
+
+
+@dataclass(slots=True)
+class GatewayView:
+    """What a gateway said of itself last."""
+
+    worker: str
+    name: str
+    address: str
+    fingerprint: str
+    slots: int
+    providers: list[str] = field(default_factory=list)
+
+
+class EcoSchedulerPlugin(SchedulerPlugin):
+    """Give a scheduler jobs, refusals with reasons, and a view of the provider network.
+
+    Parameters
+    ----------
+    database, data_directory : str, optional
+        As for :class:`~eco_dask.plugins.gateway.EcoGatewayPlugin`.
+    """
+
+    name = "eco-scheduler"
+    idempotent = True
+
+    def __init__(self, *, database: str | None = None, data_directory: str | None = None) -> None:
+        self._database = database
+        self._data_directory = data_directory
+        self.jobs: dict[JobId, JobProgress] = {}
+        self.gateways: dict[str, GatewayView] = {}
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Open the books and offer the network's view to clients."""
+        folder = data_directory(self._data_directory)
+        self._engine = open_database(database_url(folder, self._database))
+        self.ledger, self.registry = Ledger(self._engine), Registry(self._engine)
+        self._scheduler = scheduler
+        scheduler.handlers["eco_network"] = self.network
+        scheduler.handlers["eco_job"] = self.job
+        scheduler.handlers["eco_jobs"] = self.list_jobs
+
+    async def close(self) -> None:
+        """Close the books."""
+        self._engine.dispose()
+
+    # ------------------------------------------------------------------ Dask's hooks
+
+    def update_graph(self, scheduler: Scheduler, *, client: str, tasks: list[Any], **_: Any) -> None:
+        """Count new tasks to their jobs; turn those that cannot run on providers into errors."""
+        default: dict[str, Any] | None = None
+        offered = _offered(scheduler)
+        for key in tasks:
+            ts = scheduler.tasks.get(key)
+            if ts is None or ts.run_spec is None:
+                continue
+            reason = _refusal(ts, offered)
+            if reason is not None:
+                _turn_into_refusal(ts, reason)
+            annotation = (ts.annotations or {}).get(ANNOTATION)
+            if annotation is None:
+                if default is None:
+                    default = JobSpec(JobId(client), "tasks outside of any job").to_annotation()
+                annotation = default
+                ts.annotations = {**(ts.annotations or {}), ANNOTATION: default}
+            self._count(annotation)
+
+    def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
+        """Count finished tasks to their jobs."""
+        if start != "processing" or finish not in ("memory", "erred"):
+            return
+        ts = self._scheduler.tasks.get(key)
+        annotation = (ts.annotations or {}).get(ANNOTATION) if ts is not None else None
+        progress = self.jobs.get(annotation["id"]) if annotation else None
+        if progress is None:
+            return
+        if finish == "memory":
+            progress.done += 1
+        else:
+            progress.erred += 1
+        progress.ended_at_s = time.time()
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        """Take note of what a gateway says of itself."""
+        if topic != TOPIC:
+            return
+        view = GatewayView(**msg)
+        self.gateways[view.worker] = view
+        set_scheduler_slots(self._scheduler, view.worker, view.slots)
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002  Dask's hook
+        """Forget a gateway that is gone."""
+        self.gateways.pop(worker, None)
+
+    # ------------------------------------------------------------------ what clients may ask
+
+    async def network(self) -> dict[str, Any]:
+        """Return gateways and providers, with what each provider did and earned."""
+        records, totals = await asyncio.gather(
+            asyncio.to_thread(self.registry.providers), asyncio.to_thread(self.ledger.provider_totals)
+        )
+        done = {t.provider: t for t in totals}
+        connected = {p for view in self.gateways.values() for p in view.providers}
+        providers = []
+        for record in records:
+            total = done.get(record.id)
+            providers.append(
+                {
+                    "id": record.id,
+                    "owner": record.owner,
+                    "role": record.role,
+                    "connected": record.id in connected,
+                    "revoked": bool(record.revoked),
+                    "score": record.score,
+                    "strikes": record.strikes,
+                    "capability": dict(record.capability),
+                    "tasks": total.tasks if total else 0,
+                    "agreed": total.agreed if total else 0,
+                    "dissented": total.dissented if total else 0,
+                    "posted_mpt": total.posted_mpt if total else 0,
+                }
+            )
+        return {
+            "gateways": [asdict(view) for view in self.gateways.values()],
+            "providers": providers,
+        }
+
+    async def job(self, job: str) -> dict[str, Any]:
+        """Return a job's progress and what the books say of it."""
+        totals = await asyncio.to_thread(self.ledger.job_totals, JobId(job))
+        progress = self.jobs.get(JobId(job))
+        return {"progress": _plain(progress), "totals": asdict(totals)}
+
+    async def list_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the latest jobs of the books, with the progress of those still remembered."""
+        totals = await asyncio.to_thread(self.ledger.jobs, limit)
+        return [
+            {"progress": _plain(self.jobs.get(each.job)), "totals": asdict(each)} for each in totals
+        ]
+
+    def owner_balance(self, owner: str) -> dict[str, int]:
+        """Return an owner's points."""
+        return asdict(self.ledger.balance(owner_account(owner)))  # type: ignore[arg-type]
+
+    def _count(self, annotation: dict[str, Any]) -> None:
+        progress = self.jobs.get(annotation["id"])
+        if progress is None:
+            spec = JobSpec.from_annotation(annotation)
+            progress = self.jobs[spec.id] = JobProgress(spec, time.time())
+            if len(self.jobs) > JOBS_KEPT:
+                del self.jobs[next(iter(self.jobs))]
+        progress.tasks += 1
+
+
+def _offered(scheduler: Scheduler) -> set[str]:
+    return {name for name, quantities in scheduler.resources.items() if any(quantities.values())}
+
+
+def _refusal(ts: Any, offered: Iterable[str]) -> str | None:
+    """Say why a task cannot run on this network, if so."""
+    if ts.actor:
+        return refusal("actors")
+    if ts.run_spec.is_coro:
+        return refusal("coroutine functions")
+    if "executor" in (ts.annotations or {}):
+        return refusal("tasks annotated with executor=")
+    missing = set(ts.resource_restrictions or ()) - set(offered)
+    if missing:
+        return (
+            f"no connected provider offers the resource {', '.join(sorted(missing))} that this "
+            "task asks for (dask.annotate(resources=...)); see `eco-dask providers`, and invite "
+            "one that does with `eco-dask invite --owner NAME`."
+        )
+    function = getattr(ts.run_spec, "func", None)
+    if (getattr(function, "__module__", None) or "").startswith("distributed.shuffle"):
+        return (
+            "peer-to-peer shuffles need code that runs inside Dask's workers. Use Dask's task-based "
+            "methods: dask.config.set({'array.rechunk.method': 'tasks', "
+            "'dataframe.shuffle.method': 'tasks'}); eco_dask.job() and EcoCluster set them."
+        )
+    return None
+
+
+def _turn_into_refusal(ts: Any, reason: str) -> None:
+    """Make the task raise ``reason`` in the gateway: plugins cannot veto, but they may rewrite."""
+    ts.run_spec = Task(ts.key, refuse, reason)
+    ts.actor = False
+    ts.resource_restrictions = {}
+    ts.annotations = {
+        k: v for k, v in (ts.annotations or {}).items() if k not in ("executor", "resources")
+    }
+
+
+def _plain(progress: JobProgress | None) -> dict[str, Any] | None:
+    if progress is None:
+        return None
+    plain = asdict(progress)
+    plain["spec"] = progress.spec.to_annotation()
+    return plain

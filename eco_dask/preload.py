@@ -1,0 +1,33 @@
+"""``dask scheduler --preload eco_dask.preload`` and ``dask worker --preload eco_dask.preload``.
+
+The first gets jobs and points, the second becomes a gateway. A preload that fails would leave the
+scheduler open without the plugin, so it ends the process instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from distributed import Scheduler, Worker
+
+logger = logging.getLogger(__name__)
+
+
+async def dask_setup(service: Any) -> None:
+    """Install the plugin that fits ``service``; called by Dask when it starts."""
+    from eco_dask.plugins import EcoGatewayPlugin, EcoSchedulerPlugin
+
+    try:
+        if isinstance(service, Scheduler):
+            plugin = EcoSchedulerPlugin()
+            await plugin.start(service)
+            service.add_plugin(plugin)
+        elif isinstance(service, Worker):
+            await service.plugin_add(EcoGatewayPlugin(), catch_errors=False)
+        else:
+            raise TypeError(f"eco_dask.preload fits a scheduler or a worker; got {service!r}")
+    except Exception:
+        logger.exception("eco_dask could not be installed; ending this process")
+        sys.exit(1)

@@ -1,0 +1,21 @@
+"""Text from strangers, made fit to show: bounded, without control characters.
+
+    provider's string ──clean──► printable text
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Control characters other than newline and tab, and the bidirectional overrides that can make a
+#: log line read backwards (Unicode TR 36).
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def clean(text: str, chars_max: int = 2000) -> str:
+    """Return ``text`` cut to ``chars_max`` characters, unprintable ones shown as ``?``."""
+    if len(text) > chars_max:
+        text = f"{text[:chars_max]}... ({len(text) - chars_max} more characters)"
+    return _UNPRINTABLE.sub("?", text)
