@@ -6,12 +6,12 @@ Neither decodes anything nor imports anything; a header that makes no sense is c
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime, time, timedelta
 from types import EllipsisType
 from typing import Any
 
 import numpy as np
 
+from eco_dask.values import times
 from eco_dask.values.dtypes import PLAIN
 from eco_dask.values.stream import Payload, peek
 
@@ -28,10 +28,7 @@ _TYPES: dict[bytes, type] = {
     b"s": slice,
     b"r": range,
     b"...": EllipsisType,
-    b"datetime": datetime,
-    b"date": date,
-    b"time": time,
-    b"timedelta": timedelta,
+    **times.TYPES,
     b"dtype": np.dtype,
     b"A": np.ndarray,
     b"O": np.ndarray,

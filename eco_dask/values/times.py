@@ -105,6 +105,12 @@ PUTTERS: dict[type, Put] = {
     time: _put_time,
     timedelta: _put_timedelta,
 }
+TYPES: dict[bytes, type] = {
+    b"datetime": datetime,
+    b"date": date,
+    b"time": time,
+    b"timedelta": timedelta,
+}
 GETTERS: dict[bytes, Get] = {
     b"datetime": _get_datetime,
     b"date": _get_date,

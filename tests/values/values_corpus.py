@@ -249,7 +249,7 @@ DATASET = xr.Dataset(
     },
     attrs={"history": ["made up"]},
 )
-_STACKED = DATASET.stack(z=("x", "y"))
+_STACKED = DATASET.stack(z=("x", "y"))  # noqa: PD013  xarray's, not pandas'
 XARRAY = {
     "dataset": DATASET,
     "dataset_empty": xr.Dataset(),
