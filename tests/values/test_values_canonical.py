@@ -87,7 +87,7 @@ def test_values_that_differ_in_type_or_content_differ_in_bytes():
 def test_the_order_of_insertion_into_a_set_does_not_matter(members):
     others = set()
     for member in reversed(members):
-        others.add(member)  # noqa: FURB142  one by one is the point
+        others.add(member)
     assert encode(set(members)) == encode(others)
 
 
