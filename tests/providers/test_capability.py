@@ -18,6 +18,7 @@ from eco_dask.providers.capability import (
     Capability,
     Gpu,
 )
+from eco_dask.wire.fields import facts
 
 GIB = 1 << 30
 H100 = Gpu("NVIDIA H100 80GB HBM3", 80 * GIB)
@@ -64,6 +65,11 @@ def test_a_capability_survives_the_wire(capability: Capability) -> None:
     sent = msgpack.unpackb(msgpack.packb(capability.to_map()))
     assert Capability.from_map(sent) == capability
     assert all(isinstance(value, str | int | list) for value in sent.values())
+
+
+@given(capabilities)
+def test_the_protocol_carries_every_capability(capability: Capability) -> None:
+    assert facts().fits(capability.to_map())
 
 
 @given(capabilities)

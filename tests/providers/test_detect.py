@@ -19,7 +19,7 @@ import eco_dask.types
 from eco_dask.errors import ConfigurationError
 from eco_dask.providers.capability import Capability, Gpu
 from eco_dask.providers.compatibility import check_compatible
-from eco_dask.providers.detect import detect, find_gpus, software
+from eco_dask.providers.detect import _read_limit_bytes, detect, find_gpus, software
 
 REPOSITORY = Path(eco_dask.types.__file__).parents[1]
 TELLER = """
@@ -75,6 +75,15 @@ def test_settings_that_change_last_bits_change_the_fingerprint() -> None:
     assert kernel.blas_kernel != one.blas_kernel
     assert kernel.numerics != one.numerics
     assert one.blas_threads == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"), [("max\n", None), ("1073741824\n", 1 << 30), ("", None), (None, None)]
+)
+def test_a_container_may_limit_memory(tmp_path: Path, limit: str | None, found: int | None) -> None:
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(limit)
+    assert _read_limit_bytes(tmp_path / "memory.max") == found
 
 
 def test_software_fits_itself() -> None:

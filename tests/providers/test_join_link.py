@@ -112,6 +112,7 @@ HOSTILE = {
     "bad label": (SAFE.replace("gate.", "-gate."), "host name"),
     "empty label": (SAFE.replace("gate.", "gate.."), "host name"),
     "long host": (SAFE.replace("gate", "a" * 64), "host name"),
+    "longer host": (SAFE.replace("gate", ".".join(["a" * 60] * 5)), "host name"),
     "other alphabet": (SAFE.replace("gate", "g\u0430te"), "HOST:PORT"),
     "two links": (f"{SAFE}{SAFE}", "no join link"),
 }

@@ -162,8 +162,9 @@ def test_hostile_proofs_are_no_proofs(public_key: bytes, signature: bytes) -> No
 
 
 def test_the_key_signs_nothing_but_challenges() -> None:
-    raw = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32).sign(NONCE + BINDING)
-    assert not verify_challenge(IDENTITY.public_key, NONCE, BINDING, raw)
+    key = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+    for message in (NONCE + BINDING, len(NONCE).to_bytes(4, "big") + NONCE + BINDING):
+        assert not verify_challenge(IDENTITY.public_key, NONCE, BINDING, key.sign(message))
 
 
 def test_a_short_nonce_is_not_signed() -> None:
