@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from ledger_examples import reserve
@@ -45,6 +47,37 @@ def test_sqlite_is_set_up_to_survive_a_killed_process(tmp_path: Path) -> None:
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in expected
         }
     assert found == expected
+    engine.dispose()
+
+
+def test_many_may_open_a_new_database_at_the_same_moment(fresh_url: Callable[[], str]) -> None:
+    openers, rounds = 6, 15
+    together = Barrier(openers)
+
+    def open_together(url: str) -> int:
+        together.wait()
+        engine = open_database(url)
+        try:
+            return Ledger(engine).total_mpt()
+        finally:
+            engine.dispose()
+
+    with ThreadPoolExecutor(openers) as pool:
+        for _ in range(rounds):
+            assert list(pool.map(open_together, [fresh_url()] * openers)) == [0] * openers
+
+
+def test_a_new_file_that_another_process_is_writing_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite fails at once here, whatever the busy timeout; the other is done after the first nap.
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr("eco_dask.ledger.database.time.sleep", lambda _: other.rollback())
+    engine = open_database(f"sqlite:///{tmp_path}/ledger.db")
+    assert not other.in_transaction
+    assert Ledger(engine).apply([reserve()]) == 1
+    other.close()
     engine.dispose()
 
 
