@@ -95,6 +95,14 @@ def quorum_rule(*, quorum: int | None = None, error: float | None = None) -> Quo
     return QuorumRule(owners_min, max(attempts_max, 2 * owners_min))
 
 
+def required_tags() -> list[str]:
+    """Return the tags that every job requires of a provider."""
+    tags = _get("quorum.require")
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise ConfigurationError(f"eco-dask.quorum.require must be a list of tags; got {tags!r}")
+    return list(tags)
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerRule:
     """Settings of a contributed machine."""

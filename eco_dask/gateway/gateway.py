@@ -22,7 +22,7 @@ from typing import Any
 
 from dask.utils import key_split
 
-from eco_dask.config import GatewayRule, quorum_rule
+from eco_dask.config import GatewayRule, quorum_rule, required_tags
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
@@ -95,6 +95,7 @@ class Gateway:
         #: Called with the number of tasks that Dask may run here at a time.
         self.on_slots: Callable[[int], None] = lambda _: None
         self._slots = 0
+        self._require = frozenset(required_tags())
 
     # ------------------------------------------------------------------ life
 
@@ -221,7 +222,7 @@ class Gateway:
     def _task(self, request: Request, package: Package, ballot: BallotId) -> Task:
         annotation = request.annotations.get(ANNOTATION)
         job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-        require = set(job.require)
+        require = set(job.require) | self._require
         if package.uses_gpu or (request.annotations.get("resources") or {}).get("GPU"):
             require.add("gpu")
         trusted_only = job.trusted or package.touches_storage

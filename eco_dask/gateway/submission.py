@@ -11,6 +11,7 @@ from typing import Any
 
 from eco_dask.dask_internals import failure_message, success_message
 from eco_dask.gateway.packing import Package
+from eco_dask.gateway.shown import shown_as_decoded
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
 
@@ -35,6 +36,7 @@ class Submission:
             return
         start_s = at_s - wall_s if wall_s is not None else self.started_at_s
         if isinstance(value, EncodedValue):
+            value = shown_as_decoded(value)
             python_type, size_bytes = value.python_type, value.size_bytes
         else:
             from dask.sizeof import sizeof

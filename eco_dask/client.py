@@ -1,0 +1,238 @@
+"""What a recruiter writes around ordinary Dask code.
+
+    with eco_dask.job(error=1e-4) as job: x.compute() ──► annotations ──► job.report()
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import dask
+from distributed import Client, get_client
+
+from eco_dask.errors import ConfigurationError
+from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.types import JobId
+
+#: Dask's peer-to-peer methods run code inside of Dask's workers; ours are gateways, which run none.
+_TASK_METHODS = {"array": {"rechunk": {"method": "tasks"}}, "dataframe": {"shuffle": {"method": "tasks"}}}
+
+
+def prefer_task_methods() -> None:
+    """Make Dask's task-based shuffles its default here; a user's own setting still wins."""
+    dask.config.update_defaults(_TASK_METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What became of a job."""
+
+    name: str
+    id: JobId
+    #: Dask tasks of the job, those done and those that failed.
+    tasks: int
+    done: int
+    erred: int
+    #: Tasks that went to providers and were accepted; the others only moved data.
+    accepted: int
+    #: Answers bought from providers.
+    attempts: int
+    spent_mpt: int
+    #: Attempts by the reason on their receipt.
+    reasons: Mapping[str, int]
+    elapsed_s: float | None
+
+    @property
+    def attempts_per_task(self) -> float | None:
+        """Attempts for each accepted task; None before the first."""
+        return self.attempts / self.accepted if self.accepted else None
+
+    @property
+    def spent_points(self) -> float:
+        """Points paid."""
+        return self.spent_mpt / 1000
+
+    def __str__(self) -> str:
+        ratio = self.attempts_per_task
+        lines = [
+            f"Job {self.name!r} ({self.id})",
+            f"  tasks     {self.done} of {self.tasks} done, {self.erred} failed",
+            f"  verified  {self.accepted} tasks by {self.attempts} attempts"
+            + (f" ({ratio:.2f} per task)" if ratio is not None else ""),
+            f"  paid      {self.spent_points:,.3f} points",
+        ]
+        if self.reasons:
+            lines.append(
+                "  receipts  " + ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
+            )
+        if self.elapsed_s is not None:
+            lines.append(f"  time      {self.elapsed_s:.1f} s")
+        return "\n".join(lines)
+
+
+class Job:
+    """A ``with`` block whose Dask computations belong together. Made by :func:`job`."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self.spec = spec
+        self._annotation: Any = None
+        self._client: Client | None = None
+        self._entered_at_s: float | None = None
+        self._left_at_s: float | None = None
+
+    @property
+    def id(self) -> JobId:
+        """Id of the job, unique to each block."""
+        return self.spec.id
+
+    def __enter__(self) -> Job:
+        if self._annotation is not None:
+            raise ConfigurationError("this job's block is open already; make another with job()")
+        prefer_task_methods()
+        self._annotation = dask.annotate(**{ANNOTATION: self.spec.to_annotation()})
+        self._annotation.__enter__()
+        self._entered_at_s = time.time()
+        try:
+            self._client = get_client()
+        except ValueError:
+            # No client yet; report() looks again.
+            self._client = None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._left_at_s = time.time()
+        annotation, self._annotation = self._annotation, None
+        annotation.__exit__(kind, error, traceback)
+
+    def report(self, client: Client | None = None) -> Any:
+        """Say what became of the job: tasks, attempts, points.
+
+        Parameters
+        ----------
+        client : distributed.Client, optional
+            Default: the current client.
+
+        Returns
+        -------
+        JobReport
+            Or a coroutine of one, with an asynchronous client.
+
+        Raises
+        ------
+        ConfigurationError
+            If the scheduler is none of eco_dask.
+        """
+        client = client or self._client or get_client()
+        return client.sync(self._report, client)
+
+    async def _report(self, client: Client) -> JobReport:
+        if client.scheduler is None:
+            raise ConfigurationError("the client is closed; ask for the report before closing it")
+        try:
+            found = await client.scheduler.eco_job(job=self.id)
+        except AttributeError as error:
+            raise ConfigurationError(
+                f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it with "
+                "eco-dask-scheduler, or with --preload eco_dask.preload"
+            ) from error
+        progress, totals = found["progress"] or {}, found["totals"]
+        left_at_s = self._left_at_s or time.time()
+        elapsed_s = left_at_s - self._entered_at_s if self._entered_at_s is not None else None
+        return JobReport(
+            name=self.spec.name,
+            id=self.id,
+            tasks=progress.get("tasks", 0),
+            done=progress.get("done", 0),
+            erred=progress.get("erred", 0),
+            accepted=totals["ballots_accepted"],
+            attempts=totals["attempts"],
+            spent_mpt=totals["spent_mpt"],
+            reasons=dict(totals["by_reason"]),
+            elapsed_s=elapsed_s,
+        )
+
+
+def job(
+    name: str | None = None,
+    *,
+    error: float | None = None,
+    budget: float | None = None,
+    require: Iterable[str] | Mapping[str, bool] | None = None,
+    quorum: int | None = None,
+    trusted: bool = False,
+    recruiter: str | None = None,
+) -> Job:
+    """Group the Dask computations of a ``with`` block, and say how they are to be run.
+
+    Parameters
+    ----------
+    name : str, optional
+        What people read in lists.
+    error : float, optional
+        Accepted probability that a task's result is wrong, between 0 and 1. Decides how many
+        distinct owners must agree.
+    budget : float, optional
+        Most that the block may spend, in points. At the cap, further tasks fail with
+        :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
+    require : iterable of str or mapping, optional
+        Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
+    quorum : int, optional
+        Distinct owners that must agree, instead of ``error``.
+    trusted : bool
+        Run on the operator's own workers only.
+    recruiter : str, optional
+        Account that pays. Default: the name of the user.
+
+    Raises
+    ------
+    ConfigurationError
+        If the terms contradict each other.
+
+    Examples
+    --------
+    >>> with eco_dask.job("climate trend", error=1e-4, budget=500) as job:  # doctest: +SKIP
+    ...     trend = dataset.polyfit("time", 1).compute()
+    >>> print(job.report())  # doctest: +SKIP
+    """
+    tags = require or ()
+    if isinstance(tags, str):
+        raise ConfigurationError(f"require= is a set of tags such as {{'gpu'}}; got {tags!r}")
+    if isinstance(tags, Mapping):
+        unknown = {k: v for k, v in tags.items() if v is not True}
+        if unknown:
+            raise ConfigurationError(
+                f"require= maps tags to True; got {unknown!r}. For amounts of memory or cores "
+                "there are no tags yet: see `eco-dask providers --tags`"
+            )
+    job_id = JobId(f"job-{secrets.token_hex(6)}")
+    return Job(
+        JobSpec(
+            job_id,
+            name or str(job_id),
+            recruiter=recruiter or _user(),
+            quorum=quorum,
+            error=error,
+            budget_mpt=round(budget * 1000) if budget is not None else None,
+            require=tuple(sorted(tags)),
+            trusted=trusted,
+        )
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        # A container without a user database.
+        return "recruiter"
