@@ -1,6 +1,6 @@
 """Messages on their way out over a WebSocket: batched, in order, with back-pressure.
 
-    send(message), send_value(parts) ──► queue ──one frame per batch──► write
+send(message), send_value(parts) ──► queue ──one frame per batch──► write
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Child processes that die with their parent and, where asked, are started again.
 
-    Child.start ──stdin kept open──► process ──parent gone, or stop()──► it ends by itself
+Child.start ──stdin kept open──► process ──parent gone, or stop()──► it ends by itself
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a recruiter writes around ordinary Dask code.
 
-    with eco_dask.job(error=1e-4) as job: x.compute() ──► annotations ──► job.report()
+with eco_dask.job(error=1e-4) as job: x.compute() ──► annotations ──► job.report()
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import JobId
 
 #: Dask's peer-to-peer methods run code inside of Dask's workers; ours are gateways, which run none.
-_TASK_METHODS = {"array": {"rechunk": {"method": "tasks"}}, "dataframe": {"shuffle": {"method": "tasks"}}}
+_TASK_METHODS = {
+    "array": {"rechunk": {"method": "tasks"}},
+    "dataframe": {"shuffle": {"method": "tasks"}},
+}
 
 
 def prefer_task_methods() -> None:
@@ -143,7 +146,7 @@ class Job:
             found = await client.scheduler.eco_job(job=self.id)
         except AttributeError as error:
             raise ConfigurationError(
-                f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it with "
+                f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it by "
                 "eco-dask-scheduler, or with --preload eco_dask.preload"
             ) from error
         progress, totals = found["progress"] or {}, found["totals"]

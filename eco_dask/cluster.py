@@ -1,6 +1,6 @@
 """A whole network on one machine: coordinator and providers as real processes, as a Dask cluster.
 
-    EcoCluster(n_providers=4) ──► Client(cluster)
+EcoCluster(n_providers=4) ──► Client(cluster)
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class EcoCluster(Cluster):
 
     @property
     def providers(self) -> Any:
-        """What each registered provider is and did: id, owner, connected, tasks, points, strikes."""
+        """What each provider is and did: id, owner, connected, tasks, points, strikes."""
         return self.sync(self._list_providers)
 
     def invite(self, owner: str, *, uses_max: int = 1) -> str:

@@ -1,6 +1,6 @@
 """Settings from Dask's configuration, read once and turned into frozen rules.
 
-    eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ──► rules
+eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ──► rules
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def gateway_rule() -> GatewayRule:
 
 def wire_limits(value_bytes_max: int) -> WireLimits:
     """Limits of a connection that carries values up to that size, two at a time."""
-    return WireLimits(
-        value_bytes_max=value_bytes_max, outstanding_bytes_max=2 * value_bytes_max
-    )
+    return WireLimits(value_bytes_max=value_bytes_max, outstanding_bytes_max=2 * value_bytes_max)
 
 
 def engine_rule() -> EngineRule:
@@ -142,7 +140,9 @@ def _whole(name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"eco-dask.{name} must be a whole number; got {value!r}") from error
+        raise ConfigurationError(
+            f"eco-dask.{name} must be a whole number; got {value!r}"
+        ) from error
 
 
 def _seconds(name: str) -> float:

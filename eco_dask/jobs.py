@@ -1,6 +1,6 @@
 """What a recruiter asks for, as it travels with each task in Dask's annotations.
 
-    eco_dask.job(...) ──to_annotation──► ts.annotations["eco"] ──from_annotation──► gateway
+eco_dask.job(...) ──to_annotation──► ts.annotations["eco"] ──from_annotation──► gateway
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Text from strangers, made fit to show: bounded, without control characters.
 
-    provider's string ──clean──► printable text
+provider's string ──clean──► printable text
 """
 
 from __future__ import annotations

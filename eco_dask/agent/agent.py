@@ -1,6 +1,6 @@
-"""The agent: takes leases from the gateway, has the runner do them, answers, keeps and serves values.
+"""The agent: takes leases, has the runner do them, answers, keeps and serves values.
 
-    Lease ──► (blobs here?) ──► RunnerProcess ──► Committed | Failed ──Fetch──► ValuePart ... ──► Release
+Lease ──► (values here?) ──► RunnerProcess ──► Committed | Failed ──Fetch──► ValuePart
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
 from eco_dask.wire import messages as m
 from eco_dask.wire.cache import BlobCache
+from eco_dask.wire.fields import Buffer
 from eco_dask.wire.values import ValueAssembler, split
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,9 @@ class Agent:
                     raise
                 self._on_change(f"The gateway asks to come back later: {error}")
             except (OSError, WebSocketError, WebSocketClosedError, HTTPError) as error:
-                self._on_change(f"No connection to {self._about.link.address}: {clean(str(error), 300)}")
+                self._on_change(
+                    f"No connection to {self._about.link.address}: {clean(str(error), 300)}"
+                )
             except WireError as error:
                 self._on_change(f"The gateway broke the protocol: {error}")
             if self._leaving.is_set():
@@ -251,7 +254,7 @@ class Agent:
             self._asked.update(absent)
             self._say(m.Missing(lease.lease, absent))
 
-    def _held(self, digest: Digest) -> m.Buffer:
+    def _held(self, digest: Digest) -> Buffer:
         value = self._cache.get(digest)
         if value is None:
             raise RuntimeError(f"value {digest.hex()} was pinned and is gone")

@@ -1,6 +1,6 @@
 """One connection to a gateway: dial, check the certificate, say who we are, be let in.
 
-    JoinLink, Identity ──dial──► Connection(welcome, outbox, messages)
+JoinLink, Identity ──dial──► Connection(welcome, outbox, messages)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The agent's end of a runner: start it, feed it, hear its answers, replace it when it dies.
 
-    RunnerProcess.feed(lease) ──► runner ──► on_answer(Done | Raised) | on_death(leases, reason)
+RunnerProcess.feed(lease) ──► runner ──► on_answer(Done | Raised) | on_death(leases, reason)
 """
 
 from __future__ import annotations
@@ -180,8 +180,18 @@ def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
         case ["done", str(lease), bytes(digest), int(), float(cpu_s), float(wall_s)] if (
             len(digest) == DIGEST_SIZE_BYTES
         ):
-            return Done(LeaseId(lease), Digest(digest), tuple(buffers), max(cpu_s, 0), max(wall_s, 0))
-        case ["raised", str(lease), str(kind), str(message), str(text), float(cpu_s), float(wall_s)]:
+            return Done(
+                LeaseId(lease), Digest(digest), tuple(buffers), max(cpu_s, 0), max(wall_s, 0)
+            )
+        case [
+            "raised",
+            str(lease),
+            str(kind),
+            str(message),
+            str(text),
+            float(cpu_s),
+            float(wall_s),
+        ]:
             return Raised(LeaseId(lease), kind, message, text, max(cpu_s, 0), max(wall_s, 0))
         case _:
             raise PipeError(f"answer of an unknown form: {str(header)[:200]}")
@@ -189,7 +199,9 @@ def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
 
 def runner_environment(threads_per_slot: int) -> dict[str, str]:
     """Environment of a runner: the agent's own, less its secrets, plus what keeps results equal."""
-    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_ECO"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_ECO"))
+    }
     threads = str(threads_per_slot)
     return kept | {
         "OMP_NUM_THREADS": threads,

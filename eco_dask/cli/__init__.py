@@ -1,1 +1,1 @@
-"""Command lines, in Dask's style: ``eco-dask``, ``eco-dask-scheduler``, ``-gateway``, ``-worker``."""
+"""Command lines in Dask's style: ``eco-dask``, ``eco-dask-scheduler`` and the others."""

@@ -9,7 +9,13 @@ import click
 import dask
 from distributed import Worker
 
-from eco_dask.cli.running import die_with_parent, log_level, run_service, security_of, set_up_logging
+from eco_dask.cli.running import (
+    die_with_parent,
+    log_level,
+    run_service,
+    security_of,
+    set_up_logging,
+)
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.gateway import EcoGatewayPlugin
 
@@ -19,15 +25,46 @@ logger = logging.getLogger(__name__)
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
 @click.argument("scheduler")
 @click.option("--name", default="gateway", show_default=True, help="Name of this gateway.")
-@click.option("--provider-host", default=None, help="Address that providers dial.  [default: eco-dask.gateway.host]")
-@click.option("--provider-port", type=click.IntRange(0, 65535), default=None, help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]")
-@click.option("--host", default=None, help="Address on which the scheduler and clients reach this process.")
-@click.option("--memory-limit", default="auto", show_default=True, help="Memory for results before they spill to disk.")
+@click.option(
+    "--provider-host",
+    default=None,
+    help="Address that providers dial.  [default: eco-dask.gateway.host]",
+)
+@click.option(
+    "--provider-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]",
+)
+@click.option(
+    "--host", default=None, help="Address on which the scheduler and clients reach this process."
+)
+@click.option(
+    "--memory-limit",
+    default="auto",
+    show_default=True,
+    help="Memory for results before they spill to disk.",
+)
 @click.option("--local-directory", default=None, help="Folder for results that spill.")
-@click.option("--data-directory", default=None, help="Folder for certificate and books.  [default: eco-dask.data-directory]")
-@click.option("--database", default=None, help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]")
-@click.option("--tls-ca-file", type=click.Path(exists=True), default=None, help="CA certificate of the scheduler's TLS.")
-@click.option("--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of this gateway.")
+@click.option(
+    "--data-directory",
+    default=None,
+    help="Folder for certificate and books.  [default: eco-dask.data-directory]",
+)
+@click.option(
+    "--database",
+    default=None,
+    help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]",
+)
+@click.option(
+    "--tls-ca-file",
+    type=click.Path(exists=True),
+    default=None,
+    help="CA certificate of the scheduler's TLS.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of this gateway."
+)
 @click.option("--tls-key", type=click.Path(exists=True), default=None, help="Key of this gateway.")
 @die_with_parent
 @log_level
@@ -55,7 +92,9 @@ def gateway(
     plugin = EcoGatewayPlugin(
         name, port=provider_port, database=database, data_directory=data_directory
     )
-    security = security_of(tls_ca_file=tls_ca_file, tls_worker_cert=tls_cert, tls_worker_key=tls_key)
+    security = security_of(
+        tls_ca_file=tls_ca_file, tls_worker_cert=tls_cert, tls_worker_key=tls_key
+    )
 
     async def serve(stop: asyncio.Event) -> int:
         worker = Worker(

@@ -1,6 +1,6 @@
 """What every long-running command needs: an event loop, signals that end it, a parent to die with.
 
-    run_service(serve) ──SIGINT, SIGTERM, parent gone──► stop.set() ──► serve cleans up and returns
+run_service(serve) ──SIGINT, SIGTERM, parent gone──► stop.set() ──► serve cleans up and returns
 """
 
 from __future__ import annotations
@@ -33,14 +33,16 @@ log_level = click.option(
 
 
 def security_of(**files: str | None) -> Security:
-    """Build Dask's security from those files that were given; an option of None would turn TLS on."""
+    """Build Dask's security from the files that were given; a None would turn TLS on."""
     return Security(**{name: file for name, file in files.items() if file is not None})
 
 
 def set_up_logging(level: str) -> None:
     """Log to standard error, as Dask's own commands do."""
     logging.basicConfig(
-        level=level.upper(), format="%(asctime)s - %(name)s - %(levelname)s - %(message)s", force=True
+        level=level.upper(),
+        format="%(asctime)s - %(name)s - %(levelname)s - %(message)s",
+        force=True,
     )
     for chatty in ("distributed", "tornado", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))

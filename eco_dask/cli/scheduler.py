@@ -17,7 +17,13 @@ from distributed import Scheduler
 from distributed.security import Security
 
 from eco_dask.children import Child
-from eco_dask.cli.running import die_with_parent, log_level, run_service, security_of, set_up_logging
+from eco_dask.cli.running import (
+    die_with_parent,
+    log_level,
+    run_service,
+    security_of,
+    set_up_logging,
+)
 from eco_dask.config import data_directory, database_url
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.scheduler import EcoSchedulerPlugin
@@ -47,20 +53,75 @@ class Options:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that recruiters' clients dial.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8786, show_default=True, help="Port that recruiters' clients dial, 0 for any.")
-@click.option("--dashboard-address", default=":8787", show_default=True, help="Address of the dashboard.")
-@click.option("--dashboard/--no-dashboard", default=True, show_default=True, help="Serve the dashboard.")
-@click.option("--provider-host", default=None, help="Address that providers dial; beyond loopback with TLS.  [default: eco-dask.gateway.host]")
-@click.option("--provider-port", type=click.IntRange(0, 65535), default=None, help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]")
-@click.option("--trusted-workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Workers of your own that decide disputes and touch storage.")
-@click.option("--trusted-nthreads", type=click.IntRange(1, 256), default=1, show_default=True, help="Slots of each trusted worker.")
-@click.option("--data-directory", "folder", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder for keys and books.  [default: eco-dask.data-directory]")
-@click.option("--database", default=None, help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]")
-@click.option("--scheduler-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="File to write the addresses to, as JSON, once everything runs.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address that recruiters' clients dial."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8786,
+    show_default=True,
+    help="Port that recruiters' clients dial, 0 for any.",
+)
+@click.option(
+    "--dashboard-address", default=":8787", show_default=True, help="Address of the dashboard."
+)
+@click.option(
+    "--dashboard/--no-dashboard", default=True, show_default=True, help="Serve the dashboard."
+)
+@click.option(
+    "--provider-host",
+    default=None,
+    help="Address that providers dial; beyond loopback with TLS.  [default: eco-dask.gateway.host]",
+)
+@click.option(
+    "--provider-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port that providers dial, 0 for any.  [default: eco-dask.gateway.port]",
+)
+@click.option(
+    "--trusted-workers",
+    type=click.IntRange(0, 64),
+    default=1,
+    show_default=True,
+    help="Workers of your own that decide disputes and touch storage.",
+)
+@click.option(
+    "--trusted-nthreads",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Slots of each trusted worker.",
+)
+@click.option(
+    "--data-directory",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Folder for keys and books.  [default: eco-dask.data-directory]",
+)
+@click.option(
+    "--database",
+    default=None,
+    help="SQLAlchemy URL of the books.  [default: SQLite in the data directory]",
+)
+@click.option(
+    "--scheduler-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="File to write the addresses to, as JSON, once everything runs.",
+)
 @click.option("--tls-ca-file", type=click.Path(exists=True), default=None, help="CA certificate.")
-@click.option("--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of scheduler and gateway.")
-@click.option("--tls-key", type=click.Path(exists=True), default=None, help="Key of scheduler and gateway.")
+@click.option(
+    "--tls-cert",
+    type=click.Path(exists=True),
+    default=None,
+    help="Certificate of scheduler and gateway.",
+)
+@click.option(
+    "--tls-key", type=click.Path(exists=True), default=None, help="Key of scheduler and gateway."
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @die_with_parent
 @log_level
@@ -234,7 +295,9 @@ class Coordinator:
             click.echo(f"Recruiters connect to  {scheduler.address}")
             click.echo(f"Providers dial         {view.address}")
             if dashboard is not None:
-                click.echo(f"Dashboard              http://{self._options.host}:{dashboard.port}/status")
+                click.echo(
+                    f"Dashboard              http://{self._options.host}:{dashboard.port}/status"
+                )
             click.echo(f"Data directory         {self._options.folder}")
             click.echo("Ctrl-C stops")
 

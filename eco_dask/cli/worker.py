@@ -119,9 +119,7 @@ async def serve(
     kind: type[Agent], about: Introduction, rule: RunnerRule, stop: asyncio.Event
 ) -> int:
     """Run an agent until it is told to stop; return the exit status."""
-    agent = kind(
-        about, rule, reconnect_max_s=worker_rule().reconnect_max_s, on_change=click.echo
-    )
+    agent = kind(about, rule, reconnect_max_s=worker_rule().reconnect_max_s, on_change=click.echo)
     click.echo(
         f"eco-dask-worker on {platform.node()}: provider {about.identity.provider_id}, "
         f"{about.slots} slots; Ctrl-C stops"

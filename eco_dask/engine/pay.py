@@ -30,6 +30,8 @@ from eco_dask.verification.attempt import Attempt
 WORK_SPREAD_MAX = 4.0
 #: Smallest pay of an accepted attempt.
 PAY_MIN_MPT = 1
+#: Part of what is left of a budget that one attempt of unknown cost may hold.
+UNKNOWN_SHARE_OF_BUDGET = 1 / 16
 
 
 class Treasury:
@@ -44,7 +46,12 @@ class Treasury:
         self._receipts: list[Receipt] = []
 
     def hold(self, task: Task, lease: LeaseId, provider: Provider) -> Reserve | OverBudget | None:
-        """Reserve the most that an attempt may earn; None for a trusted worker, who earns none."""
+        """Reserve the most that an attempt may earn; None for a trusted worker, who earns none.
+
+        Over budget is final only where :meth:`may_get_back` is false: what is held and not earned
+        comes back. An attempt of unknown cost holds a small part of a budget, which is also the
+        most that it can be paid, so that the job's other tasks can start.
+        """
         if provider.role == "trusted":
             return None
         history = self._histories.get(task.kind)
@@ -56,6 +63,8 @@ class Treasury:
             left_mpt = task.budget_mpt - self._committed_mpt[task.job]
             if left_mpt < (price_mpt := self._price_mpt(likely_units)):
                 return OverBudget(task.budget_mpt, self._committed_mpt[task.job], price_mpt)
+            if history is None:
+                amount_mpt = min(amount_mpt, math.ceil(left_mpt * UNKNOWN_SHARE_OF_BUDGET))
             amount_mpt = min(amount_mpt, left_mpt)
         payee = owner_account(provider.owner)
         reserve = Reserve(EntryId(f"{lease}:hold"), task.payer, payee, amount_mpt)

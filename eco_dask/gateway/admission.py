@@ -1,6 +1,6 @@
 """Who may join: software, key, invite, capability and benchmark, checked in this order.
 
-    Hello, Proof, BenchmarkDone ──Admission──► Session | RegistrationError
+Hello, Proof, BenchmarkDone ──Admission──► Session | RegistrationError
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The provider network as the executor of an ordinary Dask worker.
 
-    Worker.execute ──submit(_run_task_simple, run_spec, data, delay)──► ProviderExecutor ──► Gateway
+Worker.execute ──submit(_run_task_simple, run_spec, data, delay)──► ProviderExecutor ──► Gateway
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class RefusingExecutor(Executor):
     def __init__(self, what: str) -> None:
         self._what = what
 
-    def submit(  # type: ignore[override]
+    def submit(
         self,
         function: Callable[..., Any],  # noqa: ARG002  whatever it is
         /,

@@ -1,6 +1,6 @@
 """What a recruiter reads when a task ends without a result.
 
-    engine's Failure ──failure_error──► TaskError with a message: what was asked, found, what to do
+engine's Failure ──failure_error──► TaskError with a message: what was asked, found, what to do
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The engine's adapter: Dask's tasks and providers' messages become events, actions are carried out.
+"""The engine's adapter: tasks and messages become events, and actions are carried out.
 
     submit(run_spec) ─┐                           ┌─► leases, fetches, recalls to sessions
     session messages ─┼─► Event ─► Engine ─► Action ─► books (BookWriter) ─► results to Dask
@@ -194,7 +194,7 @@ class Gateway:
                 lambda outcome: loop.call_soon_threadsafe(finish, outcome)
             )
 
-    def _on_structural(self, request: Request, submission: Submission, value: object) -> None:
+    def _on_structural(self, _: Request, submission: Submission, value: object) -> None:
         submission.succeed(value, self.now_s())
 
     def _pack(self, run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
@@ -324,9 +324,7 @@ class Gateway:
             here = lease in submission.values
         if lease in session.leases:
             self._task_s += 0.05 * (max(cost_s[1], 1e-4) - self._task_s)
-            self.feed(
-                ev.AnswerArrived(lease, answer, *cost_s, here, self.now_s(), _chance())
-            )
+            self.feed(ev.AnswerArrived(lease, answer, *cost_s, here, self.now_s(), _chance()))
         else:
             session.send(m.Release((lease,)))
 
@@ -372,7 +370,9 @@ class Gateway:
                         self._error_end(
                             ballot,
                             remote_task_error(
-                                clean(error.error_type, 200), clean(error.message, 4000), clean(error.traceback, 20000)
+                                clean(error.error_type, 200),
+                                clean(error.message, 4000),
+                                clean(error.traceback, 20000),
                             ),
                         )
                     )

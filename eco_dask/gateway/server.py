@@ -31,6 +31,7 @@ from eco_dask.types import Digest, LeaseId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer
 from eco_dask.wire import messages as m
+from eco_dask.wire.fields import Buffer
 from eco_dask.wire.frames import decode_frame
 from eco_dask.wire.messages import PROTOCOL, Direction
 from eco_dask.wire.protocol import Conversation, Phase, Side
@@ -89,7 +90,7 @@ class ProviderSocket(WebSocketHandler):
         """Take in a frame; whatever is wrong with it ends the connection."""
         try:
             if isinstance(frame, str):
-                raise WireError("text-frame", "the protocol has binary messages only")  # noqa: TRY004
+                raise WireError("text-frame", "the protocol has binary messages only")
             limits = self.gateway.rule.limits
             for message in decode_frame(frame, Direction.TO_GATEWAY, limits):
                 self.talk.received(message)
@@ -315,7 +316,7 @@ async def _quietly(coroutine: Any) -> None:
         await coroutine
 
 
-def _checked_value(data: m.Buffer, digest: Digest) -> EncodedValue | None:
+def _checked_value(data: Buffer, digest: Digest) -> EncodedValue | None:
     try:
         # The frame's buffer is shared by all its messages; a small copy lets it go.
         value = EncodedValue.from_bytes(bytes(data))
@@ -329,7 +330,9 @@ class ProviderServer:
 
     _KIND: ClassVar[dict[bool, str]] = {False: "ws", True: "wss"}
 
-    def __init__(self, gateway: Gateway, admission: Admission, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, gateway: Gateway, admission: Admission, context: ssl.SSLContext | None
+    ) -> None:
         rule = gateway.rule
         application = Application(
             [(PATH, ProviderSocket, {"gateway": gateway, "admission": admission})],

@@ -29,7 +29,7 @@ def _reduce(cls: _Shown) -> tuple[Any, tuple[type]]:
     return copy.copy, (cls.shown,)
 
 
-copyreg.pickle(_Shown, _reduce)  # type: ignore[arg-type]
+copyreg.pickle(_Shown, _reduce)
 
 
 def shown_as_decoded(value: EncodedValue) -> EncodedValue:

@@ -1,6 +1,6 @@
 """One Dask task on its way through the provider network, and what Dask is told at its end.
 
-    Submission(key, future, package) ──finish──► the message that Dask's worker expects
+Submission(key, future, package) ──finish──► the message that Dask's worker expects
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Records per transaction: enough to share the cost of a commit, few enough to keep its latency low.
+#: Records per transaction: enough to share the cost of a commit, few enough for a low latency.
 RECORDS_PER_COMMIT_MAX = 512
 _RETRY_S_FIRST, _RETRY_S_MAX = 0.2, 10.0
 
@@ -40,7 +40,7 @@ class _Job:
     #: Called on the event loop once everything before it is durable.
     then: Callable[[], None] | None
     #: Another write to the same database, such as a strike; in this thread, in order.
-    write: Callable[[], None] | None = None
+    write: Callable[[], object] | None = None
 
 
 class BookWriter:
@@ -63,7 +63,7 @@ class BookWriter:
         """Queue entries and receipts; ``then`` is called once they are durable."""
         self._jobs.put(_Job(entries, receipts, then))
 
-    def write(self, write: Callable[[], None]) -> None:
+    def write(self, write: Callable[[], object]) -> None:
         """Queue another write to the same database."""
         self._jobs.put(_Job((), (), None, write))
 
@@ -110,7 +110,8 @@ class BookWriter:
             try:
                 write()
             except OperationalError as error:
-                logger.error("The books cannot be written, trying again: %s", error.orig)
+                # The traceback says nothing that the reason does not, and this may repeat for hours.
+                logger.warning("The books cannot be written, trying again: %s", error.orig)
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_S_MAX)
             except LedgerError:

@@ -1,6 +1,6 @@
 """The worker plugin that turns an ordinary Dask worker into a gateway.
 
-    Worker + EcoGatewayPlugin ──► worker.executors["default"] = ProviderExecutor, a door for providers
+Worker + EcoGatewayPlugin ──► worker.executors["default"] = ProviderExecutor, a door for providers
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from distributed import Worker, WorkerPlugin

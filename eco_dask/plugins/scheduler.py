@@ -1,6 +1,6 @@
 """The scheduler plugin: jobs from annotations, their progress, the network's view, refusals.
 
-    update_graph ──► jobs, refusals        transition ──► progress        eco_network, eco_job ◄── clients
+update_graph ──► jobs, refusals   transition ──► progress   eco_network, eco_job ◄── clients
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     # ------------------------------------------------------------------ Dask's hooks
 
-    def update_graph(self, scheduler: Scheduler, *, client: str, tasks: list[Any], **_: Any) -> None:
+    def update_graph(
+        self, scheduler: Scheduler, *, client: str, tasks: list[Any], **_: Any
+    ) -> None:
         """Count new tasks to their jobs; turn those that cannot run on providers into errors."""
         default: dict[str, Any] | None = None
         offered = _offered(scheduler)
@@ -141,7 +143,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     async def network(self) -> dict[str, Any]:
         """Return gateways and providers, with what each provider did and earned."""
         records, totals = await asyncio.gather(
-            asyncio.to_thread(self.registry.providers), asyncio.to_thread(self.ledger.provider_totals)
+            asyncio.to_thread(self.registry.providers),
+            asyncio.to_thread(self.ledger.provider_totals),
         )
         done = {t.provider: t for t in totals}
         connected = {p for view in self.gateways.values() for p in view.providers}
@@ -218,7 +221,7 @@ def _refusal(ts: Any, offered: Iterable[str]) -> str | None:
     function = getattr(ts.run_spec, "func", None)
     if (getattr(function, "__module__", None) or "").startswith("distributed.shuffle"):
         return (
-            "peer-to-peer shuffles need code that runs inside Dask's workers. Use Dask's task-based "
+            "peer-to-peer shuffles need code that runs inside Dask's workers. Use the task-based "
             "methods: dask.config.set({'array.rechunk.method': 'tasks', "
             "'dataframe.shuffle.method': 'tasks'}); eco_dask.job() and EcoCluster set them."
         )

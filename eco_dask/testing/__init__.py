@@ -1,0 +1,1 @@
+"""Providers that misbehave, for tests and demonstrations: faults as tables."""
