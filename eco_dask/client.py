@@ -208,16 +208,6 @@ def job(
     ...     trend = dataset.polyfit("time", 1).compute()
     >>> print(job.report())  # doctest: +SKIP
     """
-    tags = require or ()
-    if isinstance(tags, str):
-        raise ConfigurationError(f"require= is a set of tags such as {{'gpu'}}; got {tags!r}")
-    if isinstance(tags, Mapping):
-        unknown = {k: v for k, v in tags.items() if v is not True}
-        if unknown:
-            raise ConfigurationError(
-                f"require= maps tags to True; got {unknown!r}. For amounts of memory or cores "
-                "there are no tags yet: see `eco-dask providers --tags`"
-            )
     job_id = JobId(f"job-{secrets.token_hex(6)}")
     return Job(
         JobSpec(
@@ -227,10 +217,23 @@ def job(
             quorum=quorum,
             error=error,
             budget_mpt=round(budget * 1000) if budget is not None else None,
-            require=tuple(sorted(tags)),
+            require=_tags(require or ()),
             trusted=trusted,
         )
     )
+
+
+def _tags(require: Iterable[str] | Mapping[str, bool]) -> tuple[str, ...]:
+    if isinstance(require, str):
+        raise ConfigurationError(f"require= is a set of tags such as {{'gpu'}}; got {require!r}")
+    if isinstance(require, Mapping):
+        unknown = {k: v for k, v in require.items() if v is not True}
+        if unknown:
+            raise ConfigurationError(
+                f"require= maps tags to True; got {unknown!r}. For amounts of memory or cores "
+                "there are no tags yet: see `eco-dask providers --tags`"
+            )
+    return tuple(sorted(require))
 
 
 def _user() -> str:

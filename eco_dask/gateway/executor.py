@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from eco_dask.dask_internals import task_of_submission
 from eco_dask.errors import TaskRefusedError
-from eco_dask.gateway.gateway import Gateway, Request
+from eco_dask.gateway.gateway import Gateway
+from eco_dask.gateway.intake import Request
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -35,7 +36,7 @@ class ProviderExecutor(Executor):
         run_spec, inputs, delay_s = task_of_submission(function, args)
         task = self._worker.state.tasks.get(run_spec.key)
         annotations = task.annotations if task is not None and task.annotations else {}
-        return self._gateway.submit(Request(run_spec, inputs, delay_s, annotations))
+        return self._gateway.intake.submit(Request(run_spec, inputs, delay_s, annotations))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Do nothing: the gateway plugin closes the gateway, before the worker closes executors."""

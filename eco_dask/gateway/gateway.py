@@ -1,11 +1,10 @@
 """The engine's adapter: tasks and messages become events, and actions are carried out.
 
-    submit(run_spec) ─┐                           ┌─► leases, fetches, recalls to sessions
-    session messages ─┼─► Event ─► Engine ─► Action ─► books (BookWriter) ─► results to Dask
-    clock ────────────┘
+    Intake (Dask's tasks) ─┐                           ┌─► leases, fetches, recalls to sessions
+    session messages ──────┼─► Event ─► Engine ─► Action ─► books (BookWriter) ─► results to Dask
+    clock ─────────────────┘
 
-Everything here runs on the gateway worker's event loop, except hashing and pickling of large
-values, structural tasks, and the books.
+All of it runs on the gateway worker's event loop; the books have a thread of their own.
 """
 
 from __future__ import annotations
@@ -16,52 +15,31 @@ import math
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from dask.utils import key_split
-
-from eco_dask.config import GatewayRule, quorum_rule, required_tags
-from eco_dask.dask_internals import Alias, GraphNode
+from eco_dask.config import GatewayRule
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
-from eco_dask.engine.facts import EngineRule, Provider, Task
+from eco_dask.engine.facts import EngineRule, Provider
 from eco_dask.errors import ConfigurationError, TaskError, WireError, remote_task_error
 from eco_dask.gateway.failures import failure_error
-from eco_dask.gateway.packing import Package, encode_input, pack
+from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.session import Granted, Session
-from eco_dask.gateway.structural import is_structural, run_structural
-from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.writer import BookWriter
-from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.ledger.store import Ledger
 from eco_dask.providers.registry import Registry
 from eco_dask.text import clean
-from eco_dask.types import BallotId, JobId, LeaseId, ProviderId, TaskKind
+from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import Answer
 from eco_dask.wire import messages as m
 
 logger = logging.getLogger(__name__)
 
-#: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
-INLINE_WORK_BYTES_MAX = 256 * 1024
 TICK_S = 0.25
 #: Dask is offered this much work beyond the slots, so that the next task is here when one ends.
 LOOKAHEAD_S = 0.1
-_DEFAULT_JOB = JobSpec(JobId("no-job"), "tasks outside of any job")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One task as Dask's worker hands it over."""
-
-    run_spec: GraphNode
-    inputs: dict[Any, object]
-    delay_s: float
-    annotations: dict[str, Any]
 
 
 class Gateway:
@@ -83,19 +61,14 @@ class Gateway:
         self._writer = writer
         #: Part of every id, so that no two lives of a gateway share one.
         self._life = f"{name}/{secrets.token_hex(4)}"
-        self._count = 0
-        self._submissions: dict[BallotId, Submission] = {}
-        self._ballots: dict[Any, BallotId] = {}
+        self.intake = Intake(self._life, self.now_s, self.feed)
         self._granted: dict[LeaseId, Session] = {}
-        self._encoded: dict[Any, tuple[object, object]] = {}
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="eco-gateway")
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
         self._ticker: asyncio.Task[None] | None = None
         #: Called with the number of tasks that Dask may run here at a time.
         self.on_slots: Callable[[int], None] = lambda _: None
         self._slots = 0
-        self._require = frozenset(required_tags())
 
     # ------------------------------------------------------------------ life
 
@@ -107,13 +80,11 @@ class Gateway:
         """End every task with an error and write the books."""
         if self._ticker is not None:
             self._ticker.cancel()
-        for submission in tuple(self._submissions.values()):
-            submission.fail(TaskError("the gateway is closing"), self.now_s())
+        self.intake.close(TaskError("the gateway is closing"))
         for session in tuple(self.sessions.values()):
             session.send(m.Goodbye("the gateway is closing"))
         for provider in tuple(self.sessions):
             self.leave(provider)
-        self._pool.shutdown(wait=False, cancel_futures=True)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
 
     def now_s(self) -> float:
@@ -125,132 +96,6 @@ class Gateway:
             await asyncio.sleep(TICK_S)
             self.feed(ev.Ticked(self.now_s(), _chance()))
             self._update_slots()
-
-    # ------------------------------------------------------------------ tasks
-
-    def submit(self, request: Request) -> Future[dict[str, Any]]:
-        """Run a task on the network; the future gets the message that Dask's worker expects."""
-        submission = Submission(request.run_spec.key, Future(), request.delay_s, self.now_s())
-        size_bytes = sum(
-            v.size_bytes if isinstance(v, EncodedValue) else INLINE_WORK_BYTES_MAX
-            for v in request.inputs.values()
-        )
-        size_bytes += request.run_spec.__sizeof__()
-        if is_structural(request.run_spec):
-            inline = size_bytes < INLINE_WORK_BYTES_MAX or isinstance(request.run_spec, Alias)
-            self._either(inline, run_structural, request, submission, self._on_structural)
-        else:
-            self._ballots[submission.key] = ballot = self._next_ballot()
-            self._submissions[ballot] = submission
-            inline = size_bytes < INLINE_WORK_BYTES_MAX
-            self._either(inline, self._pack, request, submission, self._on_packed)
-        return submission.future
-
-    def cancel(self, key: Any) -> None:
-        """Dask no longer wants a task: call its leases back and let its slot go."""
-        ballot = self._ballots.get(key)
-        submission = self._submissions.get(ballot) if ballot is not None else None
-        if ballot is None or submission is None:
-            return
-        from distributed import Reschedule
-
-        submission.cancelled = True
-        self.feed(ev.TaskCancelled(ballot, self.now_s(), _chance()))
-        self._forget(ballot)
-        # If Dask wants it again by now, it comes back as a new task.
-        submission.fail(Reschedule(), self.now_s())
-
-    def forget_input(self, key: Any) -> None:
-        """Drop the encoded form of a value that Dask released."""
-        self._encoded.pop(key, None)
-
-    def _either(
-        self,
-        inline: bool,
-        work: Callable[[GraphNode, dict[Any, object]], object],
-        request: Request,
-        submission: Submission,
-        then: Callable[[Request, Submission, object], None],
-    ) -> None:
-        """Do small work at once and large work in a thread; ``then`` runs on the event loop."""
-
-        def finish(outcome: Future[object]) -> None:
-            try:
-                then(request, submission, outcome.result())
-            except Exception as error:  # noqa: BLE001  whatever the recruiter's task raises is its result
-                self._forget_submission(submission)
-                submission.fail(error, self.now_s())
-
-        if inline:
-            done: Future[object] = Future()
-            try:
-                done.set_result(work(request.run_spec, request.inputs))
-            except Exception as error:  # noqa: BLE001  likewise
-                done.set_exception(error)
-            finish(done)
-        else:
-            loop = asyncio.get_running_loop()
-            self._pool.submit(work, request.run_spec, request.inputs).add_done_callback(
-                lambda outcome: loop.call_soon_threadsafe(finish, outcome)
-            )
-
-    def _on_structural(self, _: Request, submission: Submission, value: object) -> None:
-        submission.succeed(value, self.now_s())
-
-    def _pack(self, run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
-        return pack(run_spec, {key: self._encoded_input(key, v) for key, v in inputs.items()})
-
-    def _encoded_input(self, key: Any, value: object) -> object:
-        """Encode what a recruiter's client put here, once for all tasks that use it."""
-        if isinstance(value, EncodedValue):
-            return value
-        known = self._encoded.get(key)
-        if known is None or known[0] is not value:
-            encoded = encode_input(value)
-            known = self._encoded[key] = (value, value if encoded is None else encoded)
-        return known[1]
-
-    def _on_packed(self, request: Request, submission: Submission, package: object) -> None:
-        if not isinstance(package, Package):
-            raise TypeError(f"packing returned {type(package).__name__}")
-        if submission.cancelled:
-            return
-        submission.package = package
-        task = self._task(request, package, self._ballots[submission.key])
-        self.feed(ev.TaskSubmitted(task, self.now_s(), _chance()))
-
-    def _task(self, request: Request, package: Package, ballot: BallotId) -> Task:
-        annotation = request.annotations.get(ANNOTATION)
-        job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-        require = set(job.require) | self._require
-        if package.uses_gpu or (request.annotations.get("resources") or {}).get("GPU"):
-            require.add("gpu")
-        trusted_only = job.trusted or package.touches_storage
-        return Task(
-            ballot=ballot,
-            kind=TaskKind(key_split(request.run_spec.key)[:200]),
-            job=job.id,
-            payer=job.payer,
-            rule=quorum_rule(quorum=job.quorum, error=job.error),
-            require=frozenset(require),
-            trusted_only=trusted_only,
-            budget_mpt=job.budget_mpt,
-        )
-
-    def _next_ballot(self) -> BallotId:
-        self._count += 1
-        return BallotId(f"{self._life}/{self._count}")
-
-    def _forget(self, ballot: BallotId) -> Submission | None:
-        submission = self._submissions.pop(ballot, None)
-        if submission is not None and self._ballots.get(submission.key) == ballot:
-            del self._ballots[submission.key]
-        return submission
-
-    def _forget_submission(self, submission: Submission) -> None:
-        ballot = self._ballots.get(submission.key)
-        if ballot is not None and self._submissions.get(ballot) is submission:
-            self._forget(ballot)
 
     # ------------------------------------------------------------------ sessions
 
@@ -320,7 +165,7 @@ class Gateway:
     ) -> None:
         """Take in a commitment or an error; ``cost_s`` is CPU and wall seconds as claimed."""
         here = False
-        if (submission := self._submission_of(lease)) is not None:
+        if (submission := self.intake.of_lease(lease)) is not None:
             here = lease in submission.values
         if lease in session.leases:
             self._task_s += 0.05 * (max(cost_s[1], 1e-4) - self._task_s)
@@ -330,7 +175,7 @@ class Gateway:
 
     def keep_value(self, lease: LeaseId, value: EncodedValue) -> None:
         """Keep the bytes of an answer, checked against its commitment, until the vote is over."""
-        if (submission := self._submission_of(lease)) is not None:
+        if (submission := self.intake.of_lease(lease)) is not None:
             submission.values[lease] = value
 
     def value_arrived(self, lease: LeaseId, value: EncodedValue) -> None:
@@ -345,9 +190,6 @@ class Gateway:
     def decline(self, lease: LeaseId) -> None:
         """A provider gave a lease back."""
         self.feed(ev.LeaseDeclined(lease, self.now_s(), _chance()))
-
-    def _submission_of(self, lease: LeaseId) -> Submission | None:
-        return self._submissions.get(BallotId(lease.rpartition(".")[0]))
 
     # ------------------------------------------------------------------ actions
 
@@ -377,7 +219,8 @@ class Gateway:
                         )
                     )
                 case do.FailTask(ballot, failure):
-                    key = self._submissions[ballot].key if ballot in self._submissions else ballot
+                    task = self.intake.find(ballot)
+                    key = task.key if task is not None else ballot
                     ends.append(self._error_end(ballot, failure_error(key, failure)))
                 case do.FetchValue(lease, _, _):
                     self._fetch(lease)
@@ -394,7 +237,7 @@ class Gateway:
                 end()
 
     def _grant(self, action: do.GrantLease) -> None:
-        session, submission = self.sessions[action.provider], self._submissions.get(action.ballot)
+        session, submission = self.sessions[action.provider], self.intake.find(action.ballot)
         if submission is None or submission.package is None:
             raise RuntimeError(f"lease {action.lease!r} granted for a task that is not here")
         due_at_s = self.now_s() + action.deadline_s
@@ -432,7 +275,7 @@ class Gateway:
             self._granted.pop(receipt.lease, None)
 
     def _value_end(self, action: do.DeliverValue) -> Callable[[], None]:
-        submission = self._forget(action.ballot)
+        submission = self.intake.take(action.ballot)
         if submission is None:
             return _nothing
         value = submission.values.pop(action.lease)
@@ -440,7 +283,7 @@ class Gateway:
         return lambda: submission.succeed(value, self.now_s(), wall_s)
 
     def _error_end(self, ballot: BallotId, error: Exception) -> Callable[[], None]:
-        submission = self._forget(ballot)
+        submission = self.intake.take(ballot)
         if submission is None:
             return _nothing
         return lambda: submission.fail(error, self.now_s())

@@ -110,7 +110,7 @@ class BookWriter:
             try:
                 write()
             except OperationalError as error:
-                # The traceback says nothing that the reason does not, and this may repeat for hours.
+                # The traceback says no more than the reason, and this may repeat for hours.
                 logger.warning("The books cannot be written, trying again: %s", error.orig)
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_S_MAX)

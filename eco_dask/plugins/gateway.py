@@ -120,9 +120,9 @@ class EcoGatewayPlugin(WorkerPlugin):
         if finish == "executing":
             self._refuse_bypass(key)
         elif start == "executing" and finish in ("cancelled", "resumed", "released", "forgotten"):
-            self.gateway.cancel(key)
+            self.gateway.intake.cancel(key)
         if finish in ("released", "forgotten"):
-            self.gateway.forget_input(key)
+            self.gateway.intake.forget_input(key)
 
     def _refuse_bypass(self, key: Any) -> None:
         """Turn a task that would run in this very process into one that says so.
