@@ -57,6 +57,11 @@ def test_entries_of_one_batch_may_refer_to_each_other(ledger: Ledger) -> None:
     assert ledger.balance(ALICE) == Balance(100, 0, 0)
 
 
+def test_what_one_batch_reserves_and_voids_names_the_accounts(ledger: Ledger) -> None:
+    assert ledger.apply([reserve(), void()]) == 2
+    assert ledger.balances() == {ALICE: Balance(), POOL: Balance()}
+
+
 def test_an_empty_batch_changes_nothing(ledger: Ledger) -> None:
     assert ledger.apply([]) == 0
     assert ledger.balances() == {}
@@ -236,6 +241,9 @@ def test_totals_add_up_receipts_by_provider_and_by_job(ledger: Ledger) -> None:
                 "6", ballot="b3", provider="p1", owner="alice", amount_mpt=0, reason=reason.EXPIRED
             ),
             receipt(
+                "8", ballot="b5", provider="t", owner="op", amount_mpt=0, reason=reason.TRUSTED
+            ),
+            receipt(
                 "7",
                 ballot="b4",
                 job="job-2",
@@ -249,10 +257,10 @@ def test_totals_add_up_receipts_by_provider_and_by_job(ledger: Ledger) -> None:
     assert ledger.provider_totals() == [
         ProviderTotals("p1", "alice", 4, agreed=3, dissented=0, posted_mpt=15 + AMOUNT_MAX_MPT),
         ProviderTotals("p2", "bob", 2, agreed=1, dissented=1, posted_mpt=10),
-        ProviderTotals("t", "op", 1, agreed=0, dissented=0, posted_mpt=0),
+        ProviderTotals("t", "op", 2, agreed=0, dissented=0, posted_mpt=0),
     ]
-    by_reason = {reason.AGREED: 3, reason.DISSENTED: 1, reason.TRUSTED: 1, reason.EXPIRED: 1}
-    first = JobTotals("job-1", 6, ballots_accepted=2, spent_mpt=25, by_reason=by_reason)
+    by_reason = {reason.AGREED: 3, reason.DISSENTED: 1, reason.TRUSTED: 2, reason.EXPIRED: 1}
+    first = JobTotals("job-1", 7, ballots_accepted=3, spent_mpt=25, by_reason=by_reason)
     second = JobTotals("job-2", 1, 1, AMOUNT_MAX_MPT, {reason.ERROR_AGREED: 1})
     assert ledger.job_totals(JobId("job-1")) == first
     assert ledger.jobs() == [second, first]
