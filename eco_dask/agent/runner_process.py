@@ -198,10 +198,9 @@ def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
 
 
 def runner_environment(threads_per_slot: int) -> dict[str, str]:
-    """Environment of a runner: the agent's own, less its secrets, plus what keeps results equal."""
-    kept = {
-        k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_ECO"))
-    }
+    """Environment of a runner: the agent's, less its settings, plus what keeps results equal."""
+    # Dask's settings may hold a database's password, and the join link is a secret.
+    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_"))}
     threads = str(threads_per_slot)
     return kept | {
         "OMP_NUM_THREADS": threads,

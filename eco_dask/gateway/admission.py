@@ -107,14 +107,14 @@ class Admission:
             )
         applicant.score = score(steps, size, max(elapsed_s, 1e-6))
 
-    def open_session(self, applicant: Applicant, limits: WireLimits) -> Session:
+    async def open_session(self, applicant: Applicant, limits: WireLimits) -> Session:
         """Turn an applicant into a session, and note the visit."""
         record, capability = applicant.record, applicant.capability
         if record is None or capability is None:
             raise ValueError("the applicant was not admitted")
         speed = applicant.score or record.score or 1.0
         facts: dict[str, Any] = capability.to_map()
-        self._registry.record_visit(record.id, facts, speed, self._now_s())
+        await asyncio.to_thread(self._registry.record_visit, record.id, facts, speed, self._now_s())
         provider = Provider(
             id=record.id,
             owner=record.owner,

@@ -17,12 +17,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from distributed import Reschedule
+
 from eco_dask.config import GatewayRule
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule, Provider
-from eco_dask.errors import ConfigurationError, TaskError, WireError, remote_task_error
+from eco_dask.errors import ConfigurationError, WireError, remote_task_error
 from eco_dask.gateway.failures import failure_error
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.session import Granted, Session
@@ -80,7 +82,8 @@ class Gateway:
         """End every task with an error and write the books."""
         if self._ticker is not None:
             self._ticker.cancel()
-        self.intake.close(TaskError("the gateway is closing"))
+        # Another gateway, or this one's next life, does them again.
+        self.intake.close(Reschedule())
         for session in tuple(self.sessions.values()):
             session.send(m.Goodbye("the gateway is closing"))
         for provider in tuple(self.sessions):
@@ -94,8 +97,13 @@ class Gateway:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self.feed(ev.Ticked(self.now_s(), _chance()))
-            self._update_slots()
+            try:
+                self._drop_stalled_fetches()
+                self.feed(ev.Ticked(self.now_s(), _chance()))
+                self._update_slots()
+            except Exception:
+                # Without its clock no lease would ever expire again: say what broke and go on.
+                logger.exception("The gateway's clock met an error")
 
     # ------------------------------------------------------------------ sessions
 
@@ -119,7 +127,7 @@ class Gateway:
             granted = session.leases[lease]
             if granted.fetching:
                 session.assembler.forget(granted.digest or b"")  # type: ignore[arg-type]
-                session.fetch(lease)
+                session.fetch(lease, self.now_s())
             elif granted.digest is None and lease not in held:
                 session.send_lease(lease, self.now_s())
         self._change_slots(session, session.slots)
@@ -191,6 +199,14 @@ class Gateway:
         """A provider gave a lease back."""
         self.feed(ev.LeaseDeclined(lease, self.now_s(), _chance()))
 
+    def _drop_stalled_fetches(self) -> None:
+        """Give up on values that were asked for and of which nothing comes."""
+        at_s = self.now_s()
+        for session in tuple(self.sessions.values()):
+            for lease in session.stalled(at_s):
+                session.forget(lease)
+                self.value_failed(lease, mismatch=False)
+
     # ------------------------------------------------------------------ actions
 
     def feed(self, event: ev.Event) -> None:
@@ -248,7 +264,7 @@ class Gateway:
     def _fetch(self, lease: LeaseId) -> None:
         session = self._granted[lease]
         try:
-            session.fetch(lease)
+            session.fetch(lease, self.now_s())
         except WireError as error:
             # Its size is more than this connection carries: as good as not there.
             logger.warning("Value of lease %s cannot be fetched: %s", lease, error)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dask.utils import key_split
+from distributed import Reschedule
 
 from eco_dask.config import quorum_rule, required_tags
 from eco_dask.dask_internals import Alias, GraphNode
@@ -99,8 +100,6 @@ class Intake:
         submission = self.take(ballot) if ballot is not None else None
         if ballot is None or submission is None:
             return
-        from distributed import Reschedule
-
         submission.cancelled = True
         self._feed(ev.TaskCancelled(ballot, self._now_s(), secrets.randbits(64)))
         # If Dask wants it again by now, it comes back as a new task.

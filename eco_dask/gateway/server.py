@@ -15,6 +15,7 @@ import secrets
 import ssl
 from typing import Any, ClassVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
@@ -145,7 +146,7 @@ class ProviderSocket(WebSocketHandler):
             if session is None and self.admission.asks_benchmark(applicant):
                 await self._measure(applicant)
             if session is None:
-                session = self.admission.open_session(applicant, self.gateway.rule.limits)
+                session = await self.admission.open_session(applicant, self.gateway.rule.limits)
                 self._welcome(session, resumed=False)
                 self._joined(session)
                 self.gateway.join(session)
@@ -158,6 +159,10 @@ class ProviderSocket(WebSocketHandler):
             await self._hang_up()
         except WireError as error:
             self._violation(error)
+        except SQLAlchemyError:
+            logger.exception("The registry could not be asked about a provider")
+            self.say(m.Refused("busy", "the registry cannot be reached now; try again later"))
+            await self._hang_up()
 
     async def _measure(self, applicant: Applicant) -> None:
         rule = self.gateway.rule
@@ -271,14 +276,17 @@ class ProviderSocket(WebSocketHandler):
                 raise
             self._fail_arriving(session, part.digest)
             return
-        if data is None:
+        session.progress(part.digest, self.gateway.now_s())
+        if data is not None:
+            self._spawn(self._take_value(session, part.digest, data))
+
+    async def _take_value(self, session: Session, digest: Digest, data: bytearray) -> None:
+        """Accept a fetched value once it is known to decode: a client would choke on it later."""
+        value = await asyncio.to_thread(_decodable, data)
+        if value is None:
+            self._fail_arriving(session, digest)
             return
-        try:
-            value = EncodedValue.from_bytes(data)
-        except ValueCodecError:
-            self._fail_arriving(session, part.digest)
-            return
-        for lease in session.arriving.pop(part.digest, []):
+        for lease in session.arriving.pop(digest, []):
             session.leases[lease].fetching = False
             self.gateway.value_arrived(lease, value)
 
@@ -317,12 +325,19 @@ async def _quietly(coroutine: Any) -> None:
 
 
 def _checked_value(data: Buffer, digest: Digest) -> EncodedValue | None:
+    # The frame's buffer is shared by all its messages; a small copy lets it go.
+    value = _decodable(bytes(data))
+    return value if value is not None and value.digest == digest else None
+
+
+def _decodable(data: bytes | bytearray) -> EncodedValue | None:
     try:
-        # The frame's buffer is shared by all its messages; a small copy lets it go.
-        value = EncodedValue.from_bytes(bytes(data))
-    except ValueCodecError:
+        value = EncodedValue.from_bytes(data)
+        value.decode()
+    except ValueCodecError as error:
+        logger.warning("A provider's value does not decode: %s", error)
         return None
-    return value if value.digest == digest else None
+    return value
 
 
 class ProviderServer:

@@ -19,6 +19,9 @@ from eco_dask.wire.limits import WireLimits
 from eco_dask.wire.messages import SESSION_SIZE_BYTES, Fetch, Lease, Message
 from eco_dask.wire.values import ValueAssembler, split
 
+#: Seconds in which the next part of a value must come: 4 MiB at 140 kB/s.
+FETCH_IDLE_S = 30.0
+
 
 @dataclass(slots=True)
 class Granted:
@@ -31,6 +34,8 @@ class Granted:
     digest: Digest | None = None
     size_bytes: int = 0
     fetching: bool = False
+    #: When a fetch of which nothing more came is given up.
+    fetch_due_at_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,10 +98,11 @@ class Session:
             self.outbox.send_value(split(digest, parts, self.limits.part_bytes))
             self.mirror.sent(digest, sum(memoryview(part).nbytes for part in parts))
 
-    def fetch(self, lease: LeaseId) -> None:
+    def fetch(self, lease: LeaseId, at_s: float) -> None:
         """Ask for the bytes that a lease committed to."""
         granted = self.leases[lease]
         granted.fetching = True
+        granted.fetch_due_at_s = at_s + FETCH_IDLE_S
         if granted.digest is None:
             raise ValueError(f"lease {lease!r} has no commitment to fetch")
         waiting = self.arriving.setdefault(granted.digest, [])
@@ -104,6 +110,20 @@ class Session:
             waiting.append(lease)
         self.assembler.expect(granted.digest, granted.size_bytes)
         self.send(Fetch(lease))
+
+    def progress(self, digest: Digest, at_s: float) -> None:
+        """More of a value came: wait for the rest."""
+        for lease in self.arriving.get(digest, ()):
+            self.leases[lease].fetch_due_at_s = at_s + FETCH_IDLE_S
+
+    def stalled(self, at_s: float) -> list[LeaseId]:
+        """Return the leases whose values were asked for and do not come."""
+        return [
+            lease
+            for leases in self.arriving.values()
+            for lease in leases
+            if self.leases[lease].fetch_due_at_s <= at_s
+        ]
 
     def forget(self, lease: LeaseId) -> None:
         """Drop a lease that ended."""
