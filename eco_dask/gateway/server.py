@@ -15,6 +15,7 @@ import secrets
 import ssl
 from typing import Any, ClassVar
 
+from distributed.utils import get_ip
 from sqlalchemy.exc import SQLAlchemyError
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
@@ -376,7 +377,9 @@ class ProviderServer:
     @property
     def address(self) -> str:
         """What providers on this network dial."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        # Listening on every address is no address that anyone could dial.
+        host = get_ip() if self._host in ("", "0.0.0.0", "::") else self._host  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
         return f"{self._KIND[self._tls]}://{host}:{self.port}"
 
     def stop(self) -> None:
