@@ -63,21 +63,8 @@ class World:
 
     def tell(self, event: ev.Event) -> None:
         self.now_s = event.at_s
+        self.hear_of_providers(event)
         match event:
-            case ev.ProviderJoined(provider):
-                self.providers[provider.id] = provider
-                self.saw_trusted |= provider.role == "trusted"
-            case ev.ProviderLeft(provider):
-                self.providers.pop(provider, None)
-                for ballot, lease in tuple(self.fetching.items()):
-                    if self.leases[lease].provider.id == provider:
-                        del self.fetching[ballot]
-                for given in self.leases.values():
-                    if given.provider.id == provider and given.receipt is None:
-                        self.losers.setdefault(given.task.ballot, set()).add(provider)
-            case ev.SlotsChanged(provider, slots) if provider in self.providers:
-                p = self.providers[provider]
-                self.providers[provider] = Provider(p.id, p.owner, p.role, p.tags, slots)
             case ev.TaskSubmitted(task):
                 self.tasks[task.ballot] = task
             case ev.TaskCancelled(ballot) if ballot in self.tasks:
@@ -98,6 +85,25 @@ class World:
                 self.leases[lease].failed = True
                 if self.is_fetched(lease):
                     del self.fetching[self.leases[lease].task.ballot]
+            case _:
+                pass
+
+    def hear_of_providers(self, event: ev.Event) -> None:
+        match event:
+            case ev.ProviderJoined(provider):
+                self.providers[provider.id] = provider
+                self.saw_trusted |= provider.role == "trusted"
+            case ev.ProviderLeft(provider):
+                self.providers.pop(provider, None)
+                for ballot, lease in tuple(self.fetching.items()):
+                    if self.leases[lease].provider.id == provider:
+                        del self.fetching[ballot]
+                for given in self.leases.values():
+                    if given.provider.id == provider and given.receipt is None:
+                        self.losers.setdefault(given.task.ballot, set()).add(provider)
+            case ev.SlotsChanged(provider, slots) if provider in self.providers:
+                p = self.providers[provider]
+                self.providers[provider] = Provider(p.id, p.owner, p.role, p.tags, slots)
             case _:
                 pass
 

@@ -1,0 +1,476 @@
+"""Engine: the lives that a task can have, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from engine_script import Net, asked, granted, provider, saying
+
+from eco_dask.engine import actions as act
+from eco_dask.engine import events as ev
+from eco_dask.types import BallotId
+from eco_dask.verification.attempt import ValueAnswer
+
+GRACE_S, DEADLINE_S = 60.0, 600.0
+
+
+def two_answer(
+    net: Net, what: Sequence[str] = "11", *, here: bool = True
+) -> tuple[str, str, list[str]]:
+    """Submit a task for two owners and let both answer; return them and the last words."""
+    first, second = asked(net.submit(owners=2))
+    net.tick(5.0)
+    net.answer(first, what[0], here=here)
+    return first, second, net.answer(second, what[1], here=here)
+
+
+# ---------------------------------------------------------------------- agreement
+
+
+def test_an_agreed_value_is_delivered_and_both_owners_are_paid_alike() -> None:
+    net = Net("a b")
+    first, second, words = two_answer(net)
+    assert words == [f"{first} agreed paid", f"{second} agreed paid", "deliver 1"]
+
+
+def test_the_books_come_first_and_answers_are_released_after_delivery() -> None:
+    net = Net("a b")
+    two_answer(net)
+    kinds = [type(action) for action in net.actions]
+    assert kinds == [act.Record, act.DeliverValue, act.ReleaseAnswer, act.ReleaseAnswer]
+
+
+def test_one_owners_machines_are_asked_once() -> None:
+    net = Net("a a2 a3 b")
+    owners = {who[0] for who in asked(net.submit(owners=2))}
+    assert owners == {"a", "b"}
+
+
+def test_a_dissenter_is_struck_and_unpaid_after_a_third_owner_decides() -> None:
+    net = Net("a b c")
+    liar, honest, words = two_answer(net, "21")
+    (third,) = asked(words)
+    words = net.answer(third, "1")
+    assert f"strike {liar} dissented" in words
+    assert f"{liar} dissented" in words
+    assert {f"{honest} agreed paid", "deliver 1"} < set(words)
+
+
+def test_an_error_is_delivered_only_when_owners_agree_on_it() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    assert net.answer(first, "!Oops", here=False) == []
+    words = net.answer(second, "!Oops", here=False)
+    assert words == [f"{first} error-agreed paid", f"{second} error-agreed paid", "deliver !Oops"]
+
+
+def test_one_provider_cannot_fail_a_task_by_claiming_an_error() -> None:
+    net = Net("a b c")
+    liar, _, words = two_answer(net, ["!Oops", "1"])
+    (third,) = asked(words)
+    words = net.answer(third, "1")
+    assert {"deliver 1", f"strike {liar} dissented"} < set(words)
+
+
+def test_a_value_that_claims_an_errors_digest_backs_nothing() -> None:
+    net = Net("a b c")
+    first, second = asked(net.submit())
+    net.answer(first, "!Oops")
+    (third,) = asked(net.answer(second, ValueAnswer(saying("!Oops").digest, 8), here=False))
+    assert "deliver !Oops" in net.answer(third, "!Oops")
+
+
+def test_the_same_task_twice_is_refused_and_changes_nothing() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    with pytest.raises(ValueError, match="'t' was submitted before"):
+        net.submit()
+    assert net.answer(first, "1") == []
+    assert "deliver 1" in net.answer(second, "1")
+
+
+# ---------------------------------------------------------------------- deadlines
+
+
+def test_at_the_deadline_another_owner_is_asked_and_a_late_answer_still_counts() -> None:
+    net = Net("a b c")
+    slow, quick = asked(net.submit())
+    net.answer(quick, "1")
+    assert net.tick(DEADLINE_S - 1) == []
+    words = net.tick(1)
+    (third,) = asked(words)
+    assert words == [f"strike {slow} expired", f"ask {third}"]
+    words = net.answer(slow, "1")
+    assert sorted(words) == sorted(
+        [f"{slow} agreed-late paid", f"{quick} agreed paid", "deliver 1", f"recall {third}"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "ending"),
+    [("1", ["{late} agreed-late paid"]), ("2", ["{late} dissented", "strike {late} dissented"])],
+)
+def test_an_answer_after_the_decision_is_compared_like_the_others(
+    what: str, ending: list[str]
+) -> None:
+    net = Net("a b c")
+    slow, quick = asked(net.submit())
+    net.answer(quick, "1", cpu_s=0.0)
+    (third,) = asked(net.tick(DEADLINE_S))
+    assert f"recall {slow}" in net.answer(third, "1", cpu_s=0.0)
+    net.tick(GRACE_S - 1)
+    assert net.answer(slow, what) == [line.format(late=slow) for line in ending]
+
+
+def test_after_the_grace_time_a_late_answer_is_unknown() -> None:
+    net = Net("a b c")
+    slow, quick = asked(net.submit())
+    net.answer(quick, "1")
+    (third,) = asked(net.tick(DEADLINE_S))
+    words = net.tick(GRACE_S)
+    assert words == [f"{slow} expired", f"recall {slow}"]
+    assert net.answer(slow, "1") == []
+    assert "deliver 1" in net.answer(third, "1")
+
+
+@pytest.mark.parametrize("how", ["tick", "decline", "leave"])
+def test_a_recalled_lease_ends_as_recalled_however_it_comes_back(how: str) -> None:
+    net = Net("a b c")
+    slow, quick = asked(net.submit())
+    net.answer(quick, "1")
+    (third,) = asked(net.tick(DEADLINE_S))
+    assert f"recall {third}" in net.answer(slow, "1")
+    ends = {"tick": lambda: net.tick(GRACE_S), "decline": lambda: net.decline(third)}
+    assert ends.get(how, lambda: net.leave(third))() == [f"{third} recalled"]
+    assert net.engine.leases_held == 0
+
+
+# ---------------------------------------------------------------------- losses
+
+
+@pytest.mark.parametrize("how", ["decline", "leave"])
+def test_a_lost_lease_is_granted_to_another_at_once(how: str) -> None:
+    net = Net("a b")
+    (first,) = asked(net.submit(owners=1))
+    other = {"a": "b", "b": "a"}[first]
+    words = getattr(net, how)(first)
+    assert words == [
+        f"{first} {'declined' if how == 'decline' else 'provider-left'}",
+        f"ask {other}",
+    ]
+
+
+def test_an_owners_other_machine_takes_over_when_one_leaves() -> None:
+    net = Net("a a2")
+    (first,) = asked(net.submit(owners=1))
+    assert asked(net.leave(first)) == [{"a": "a2", "a2": "a"}[first]]
+
+
+def test_a_task_lost_too_often_fails() -> None:
+    net = Net("a b c d e", losses_max=3)
+    words = net.submit(owners=1)
+    for losses in range(1, 5):
+        (who,) = asked(words)
+        words = net.decline(who)
+        assert ("fail LostTooOften" in words) == (losses == 4)
+    assert net.failure == act.LostTooOften(4)
+
+
+def test_leases_left_unanswered_count_as_losses() -> None:
+    net = Net("a b c", losses_max=2)
+    net.submit(owners=1)
+    assert net.failure is None
+    for _ in range(3):
+        net.tick(DEADLINE_S)
+    assert isinstance(net.failure, act.LostTooOften)
+
+
+def test_one_owner_that_declines_at_once_cannot_fail_a_task_while_others_are_busy() -> None:
+    net = Net("a a2 a3 b")
+    busy = asked(net.submit("other", owners=2))
+    net.slots("b", 1)
+    assert "b" in busy
+    words = net.submit("t", owners=1)
+    assert len(asked(words)) == 1
+    declined = net.decline(asked(words)[0])
+    assert asked(declined) == []  # it waits for b rather than be declined again
+    net.answer(next(w for w in busy if w != "b"), "1", "other")
+    assert asked(net.answer("b", "1", "other")) == ["b"]
+
+
+def test_who_lost_a_task_is_asked_again_when_nobody_else_is_connected() -> None:
+    net = Net("a")
+    net.submit(owners=1)
+    assert asked(net.decline("a")) == ["a"]
+
+
+# ---------------------------------------------------------------------- nobody to ask
+
+
+def test_without_anybody_eligible_a_trusted_worker_is_asked_after_a_while() -> None:
+    net = Net("a T")
+    net.submit(owners=2)
+    net.answer("a", "1")
+    assert net.tick() == []
+    assert net.tick(1.9) == []
+    assert net.tick(0.1) == ["ask T"]
+    assert net.answer("T", "1") == ["a agreed paid", "T trusted", "deliver 1"]
+
+
+def test_without_anybody_at_all_a_task_fails_after_patience_and_names_the_votes() -> None:
+    net = Net("a", patience_s=300.0)
+    net.submit(owners=2)
+    net.answer("a", "1")
+    assert net.tick() == []
+    assert net.tick(299.0) == []
+    assert net.tick(1.0) == ["a disputed", "fail NobodyEligible"]
+    failure = net.failure
+    assert isinstance(failure, act.NobodyEligible)
+    assert [a.provider for a in failure.attempts] == ["a"]
+    assert (failure.owners_left, failure.owners_min, failure.waited_s) == (1, 2, 300.0)
+
+
+def test_a_new_owner_ends_the_wait() -> None:
+    net = Net("a")
+    net.submit(owners=2)
+    net.answer("a", "1")
+    net.tick()
+    net.tick(299.0)
+    assert net.join("b") == ["ask b"]
+    net.tick(2.0)
+    assert "deliver 1" in net.answer("b", "1")
+
+
+def test_a_wait_that_ended_does_not_count_for_the_next_one() -> None:
+    net = Net("a b", patience_s=300.0)
+    net.submit(owners=2)
+    net.answer("a", "1")
+    net.leave("b")
+    net.tick()
+    net.tick(200.0)
+    net.join("b")
+    net.leave("b")
+    net.tick()
+    assert net.tick(200.0) == []
+
+
+def test_a_task_lent_to_trusted_workers_returns_to_providers_when_those_are_gone() -> None:
+    net = Net("a T")
+    net.submit(owners=2)
+    net.answer("a", "1")
+    net.tick()
+    net.tick(2.0)
+    net.leave("T")
+    net.join("b")
+    net.tick()
+    assert asked(net.tick(2.0)) == ["b"]
+    assert "deliver 1" in net.answer("b", "1")
+
+
+@pytest.mark.parametrize(
+    ("who", "require", "missing"),
+    [("a", "gpu", {"gpu"}), ("", "gpu", {"gpu"}), ("a+gpu b+big", "gpu big", set())],
+)
+def test_a_missing_capability_fails_at_once(who: str, require: str, missing: set[str]) -> None:
+    net = Net(who)
+    assert net.submit(require=require) == ["fail CapabilityMissing"]
+    assert net.failure == act.CapabilityMissing(frozenset(require.split()), frozenset(missing))
+    assert net.engine.ballot(BallotId("t")) is None
+
+
+def test_a_capability_that_only_a_trusted_worker_has_is_no_failure() -> None:
+    net = Net("a T+gpu")
+    assert net.submit(require="gpu") == []
+    net.tick()
+    assert net.tick(2.0) == ["ask T"]
+
+
+def test_a_trusted_only_task_goes_to_trusted_workers_alone() -> None:
+    net = Net("a b")
+    assert net.submit(owners=2, trusted_only=True) == []
+    assert net.join("T") == ["ask T"]
+    assert net.answer("T", "1") == ["T trusted", "deliver 1"]
+
+
+def test_a_paused_provider_is_not_asked() -> None:
+    net = Net("a*0")
+    assert net.submit(owners=1) == []
+    assert net.slots("a", 1) == ["ask a"]
+
+
+# ---------------------------------------------------------------------- disputes
+
+
+def test_a_dispute_is_decided_by_a_trusted_worker() -> None:
+    net = Net("a b T")
+    first, second = asked(net.submit(owners=2, attempts=2))
+    net.answer(first, "1")
+    assert net.answer(second, "2") == ["ask T"]
+    words = net.answer("T", "2")
+    assert {"deliver 2", "T trusted", f"{first} dissented", f"strike {first} dissented"} < set(
+        words
+    )
+    assert not any(f"strike {who}" in line for who in (second, "T") for line in words)
+
+
+def test_a_dispute_without_trusted_workers_fails_and_nobody_is_struck_or_paid() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit(owners=2, attempts=2))
+    net.answer(first, "1")
+    words = net.answer(second, "2")
+    assert words == [f"{first} disputed", f"{second} disputed", "fail Disagreement"]
+    assert isinstance(net.failure, act.Disagreement)
+    assert len(net.failure.attempts) == 2
+
+
+def test_a_provider_lease_lost_during_a_dispute_buys_no_second_trusted_answer() -> None:
+    net = Net("a b c d T T2")
+    first, second, third = asked(net.submit(owners=3, attempts=3))
+    net.answer(first, "1")
+    assert [w[:5] for w in net.answer(second, "2")] == ["ask T"]
+    assert asked(net.decline(third)) == []
+
+
+def test_a_trusted_answer_overrules_what_is_being_fetched() -> None:
+    net = Net("a b T")
+    first, second = asked(net.submit())
+    net.answer(first, "2", here=False)
+    net.tick(DEADLINE_S)
+    assert asked(net.tick(2.0)) == ["T"]
+    (fetch,) = net.answer(second, "2", here=False)
+    words = net.answer("T", "1")
+    assert {"deliver 1", "T trusted", "strike a dissented", "strike b dissented"} < set(words)
+    assert net.serve(fetch.removeprefix("fetch ")) == []
+
+
+# ---------------------------------------------------------------------- serving values
+
+
+@pytest.mark.parametrize("mismatch", [True, False])
+def test_when_a_holder_cannot_serve_the_next_one_does_and_only_it_is_paid(mismatch: bool) -> None:
+    net = Net("a b")
+    _, _, words = two_answer(net, here=False)
+    (fetch,) = words
+    first = fetch.removeprefix("fetch ")
+    other = {"a": "b", "b": "a"}[first]
+    reason = "value-mismatch" if mismatch else "value-withheld"
+    assert net.withhold(first, mismatch=mismatch) == [f"strike {first} {reason}", f"fetch {other}"]
+    assert net.withhold(first, mismatch=mismatch) == []  # struck once
+    words = net.serve(other)
+    assert set(words) == {f"{first} {reason}", f"{other} agreed paid", "deliver 1"}
+
+
+def test_when_the_serving_holder_leaves_the_next_one_serves_and_both_are_paid() -> None:
+    net = Net("a b")
+    _, _, (fetch,) = two_answer(net, here=False)
+    first = fetch.removeprefix("fetch ")
+    other = {"a": "b", "b": "a"}[first]
+    assert net.leave(first) == [f"fetch {other}"]
+    words = net.serve(other)
+    assert set(words) == {f"{first} agreed paid", f"{other} agreed paid", "deliver 1"}
+
+
+def test_a_holder_that_left_before_the_vote_ended_is_not_asked_to_serve() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    net.answer(first, "1", here=False)
+    net.leave(first)
+    net.join(first)  # back, without what it kept
+    assert net.answer(second, "1", here=False) == [f"fetch {second}"]
+
+
+def test_when_all_holders_are_gone_the_task_is_computed_again() -> None:
+    net = Net("a b")
+    first, second, _ = two_answer(net, here=False)
+    net.join("c d")
+    net.leave(first)
+    words = net.leave(second)
+    assert {f"{first} provider-left", f"{second} provider-left", "ask c", "ask d"} == set(words)
+    net.answer("c", "1")
+    assert "deliver 1" in net.answer("d", "1")
+
+
+def test_a_value_that_is_here_already_needs_no_holder() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    net.answer(first, "1", here=True)
+    net.leave(first)
+    assert "deliver 1" in net.answer(second, "1", here=False)
+
+
+def test_values_nobody_asked_for_change_nothing() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    assert net.serve(first) == []
+    assert net.withhold(first) == []
+    net.answer(first, "1", here=True)
+    assert net.withhold(first, mismatch=True) == []
+    assert "deliver 1" in net.answer(second, "1")
+
+
+# ---------------------------------------------------------------------- cancelling
+
+
+def test_cancelled_while_waiting_a_task_is_forgotten() -> None:
+    net = Net()
+    net.submit()
+    assert net.cancel() == []
+    assert net.join("a b") == []
+    assert net.cancel() == []
+
+
+def test_cancelled_while_voting_answers_are_unpaid_and_the_rest_is_recalled() -> None:
+    net = Net("a b")
+    first, second = asked(net.submit())
+    net.answer(first, "1")
+    assert net.cancel() == [f"{first} cancelled", f"recall {second}"]
+    assert net.answer(second, "1") == [f"{second} cancelled"]
+    assert net.engine.leases_held == 0
+
+
+def test_cancelled_while_fetching_the_value_is_not_delivered() -> None:
+    net = Net("a b")
+    _, _, (fetch,) = two_answer(net, here=False)
+    assert sorted(net.cancel()) == ["a cancelled", "b cancelled"]
+    assert net.serve(fetch.removeprefix("fetch ")) == []
+
+
+# ---------------------------------------------------------------------- what screens show
+
+
+def test_counts_for_screens() -> None:
+    net = Net("a*2 b")
+    net.submit(owners=2)
+    assert (net.engine.ballots_open, net.engine.leases_held) == (1, 2)
+    assert net.engine.leases_of(provider("a").id) == (net.leases["t"]["a"],)
+    net.answer("a", "1")
+    assert (net.engine.ballots_open, net.engine.leases_held) == (1, 1)
+    assert net.engine.leases_of(provider("a").id) == ()
+
+
+def test_deadlines_follow_the_slowest_attempt_and_ignore_what_cannot_be() -> None:
+    net = Net("a", deadline_factor=5.0, deadline_min_s=30.0)
+
+    def deadline_of(name: str) -> float:
+        net.submit(name, owners=1)
+        return granted(net).deadline_s
+
+    assert deadline_of("first") == DEADLINE_S
+    net.tick(20.0)
+    net.answer("a", "1", "first", cpu_s=1e12)  # claims ages; 20 s passed
+    assert deadline_of("second") == 100.0
+    net.answer("a", "1", "second", cpu_s=0.0)
+    assert deadline_of("third") == 100.0
+
+
+def test_a_provider_that_calls_itself_slow_beyond_belief_gets_no_endless_deadline() -> None:
+    net = Net("a")
+    net.submit("first", owners=1)
+    net.tick(20.0)
+    net.answer("a", "1", "first", cpu_s=20.0)
+    net.leave("a")
+    net.tell(ev.ProviderJoined, replace(provider("s"), score=1e-12))
+    net.submit("second", owners=1)
+    assert granted(net).deadline_s == pytest.approx(1000.0)
