@@ -6,6 +6,7 @@ net.answer("a", "1"); net.answer("b", "1")   -> ["a agreed paid", ..., "deliver 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eco_dask.engine import actions as act
@@ -142,3 +143,13 @@ class Net:
 def asked(words: list[str]) -> list[str]:
     """Whom the engine asks in these words."""
     return [w.removeprefix("ask ") for w in words if w.startswith("ask ")]
+
+
+def two_answer(
+    net: Net, what: Sequence[str] = "11", *, here: bool = True
+) -> tuple[str, str, list[str]]:
+    """Submit a task for two owners and let both answer; return them and the last words."""
+    first, second = asked(net.submit(owners=2))
+    net.tick(5.0)
+    net.answer(first, what[0], here=here)
+    return first, second, net.answer(second, what[1], here=here)
