@@ -213,13 +213,17 @@ class Agent:
                     self._decline(lease.lease, "cache-full", "its inputs do not fit the cache")
 
     def _serve(self, lease: LeaseId) -> None:
-        answer = self._answers.get(lease)
+        answer, parts = self._answers.get(lease), self._bytes_of(lease)
         connection = self._connection
-        if not isinstance(answer, Done) or connection is None:
+        if not isinstance(answer, Done) or parts is None or connection is None:
             self._say(m.ValueGone(lease))
             return
-        parts = split(answer.digest, answer.parts, self._about.limits.part_bytes)
-        connection.outbox.send_value(parts)
+        connection.outbox.send_value(split(answer.digest, parts, self._about.limits.part_bytes))
+
+    def _bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
+        """Return the encoded value that answers a lease, None if it is not kept."""
+        answer = self._answers.get(lease)
+        return answer.parts if isinstance(answer, Done) else None
 
     def _recall(self, lease: LeaseId) -> None:
         waiting = next((w for w in self._waiting if w.lease == lease), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -84,7 +85,7 @@ def worker(
     """
     set_up_logging(log_level)
     try:
-        about, rule = _prepare(
+        about, rule = prepare(
             link, link_file, nthreads, threads_per_slot, memory_limit, cache_limit, folder
         )
     except EcoDaskError as error:
@@ -92,7 +93,7 @@ def worker(
     run_service(lambda stop: serve(Agent, about, rule, stop), with_parent=die_with_parent)
 
 
-def _prepare(
+def prepare(
     link: str | None,
     link_file: Path | None,
     nthreads: int | None,
@@ -101,6 +102,7 @@ def _prepare(
     cache_limit: str | None,
     folder: Path | None,
 ) -> tuple[Introduction, RunnerRule]:
+    """Find the link, load or make this machine's key, and see what the machine can do."""
     found = find_link(link, link_file, os.environ)
     home = data_directory(folder) / "provider" if folder is None else folder
     identity = Identity.load_or_create(home)
@@ -116,7 +118,7 @@ def _prepare(
 
 
 async def serve(
-    kind: type[Agent], about: Introduction, rule: RunnerRule, stop: asyncio.Event
+    kind: Callable[..., Agent], about: Introduction, rule: RunnerRule, stop: asyncio.Event
 ) -> int:
     """Run an agent until it is told to stop; return the exit status."""
     agent = kind(about, rule, reconnect_max_s=worker_rule().reconnect_max_s, on_change=click.echo)
