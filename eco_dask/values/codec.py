@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from eco_dask.errors import ValueCodecError
-from eco_dask.values import arrays, dtypes, plain, registered, times
+from eco_dask.values import arrays, dtypes, plain, registered, standard, times
 from eco_dask.values.limits import CodecLimits
 from eco_dask.values.stream import Get, Payload, Put, Reader, Writer, pack, unpack
 
@@ -22,12 +22,14 @@ _PUTTERS: dict[type, Put] = {
     **times.PUTTERS,
     **dtypes.PUTTERS,
     **arrays.PUTTERS,
+    **standard.PUTTERS,
 }
 _GETTERS: dict[bytes, Get] = {
     **plain.GETTERS,
     **times.GETTERS,
     **dtypes.GETTERS,
     **arrays.GETTERS,
+    **standard.GETTERS,
     **registered.GETTERS,
 }
 #: First part of a class's module, or of a tag, to the module here that knows the library.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eco_dask.values import times
+from eco_dask.values import standard, times
 from eco_dask.values.dtypes import PLAIN
 from eco_dask.values.stream import Payload, peek
 
@@ -29,6 +29,7 @@ _TYPES: dict[bytes, type] = {
     b"r": range,
     b"...": EllipsisType,
     **times.TYPES,
+    **standard.TYPES,
     b"dtype": np.dtype,
     b"A": np.ndarray,
     b"O": np.ndarray,

@@ -25,6 +25,7 @@ from eco_dask.types import Digest
 from eco_dask.values import describe
 from eco_dask.values.codec import decode_parts, encode_parts
 from eco_dask.values.limits import DEFAULT_LIMITS, CodecLimits
+from eco_dask.values.role import is_keeping_encoded
 from eco_dask.values.stream import Payload
 
 _MAGIC = b"EDV\x01"
@@ -33,8 +34,6 @@ _PREFIX = struct.Struct("<4sIQ")
 _PARALLEL_BYTES_MIN = 1 << 20
 #: Rough size of the object itself, in bytes.
 _OBJECT_BYTES = 200
-
-_kept_encoded = False
 
 
 class EncodedValue:
@@ -47,7 +46,7 @@ class EncodedValue:
     Large buffers may be views of the array that was encoded, which must not change meanwhile.
 
     Pickling one and loading it gives the *decoded* value, except in a process that called
-    :func:`keep_encoded`: that is how Dask moves and spills it.
+    :func:`~eco_dask.values.role.keep_encoded`: that is how Dask moves and spills it.
     """
 
     __slots__ = ("_digest", "_size_bytes", "buffers", "header")
@@ -187,27 +186,9 @@ def encode(value: object, limits: CodecLimits = DEFAULT_LIMITS) -> EncodedValue:
     return EncodedValue(*encode_parts(value, limits))
 
 
-def keep_encoded(keep: bool) -> None:
-    """Choose what unpickling an :class:`EncodedValue` gives in this process.
-
-    Parameters
-    ----------
-    keep : bool
-        True in a gateway, which only passes values on: the EncodedValue itself. False, the
-        initial choice, at a recruiter's client: the decoded value.
-    """
-    global _kept_encoded  # noqa: PLW0603  the process has one role, and unpickling takes no argument
-    _kept_encoded = keep
-
-
-def is_keeping_encoded() -> bool:
-    """Whether unpickling an :class:`EncodedValue` gives it back encoded in this process."""
-    return _kept_encoded
-
-
 def _restore(header: Payload, *buffers: Payload) -> Any:
     encoded = EncodedValue(header, buffers)
-    return encoded if _kept_encoded else encoded.decode()
+    return encoded if is_keeping_encoded() else encoded.decode()
 
 
 def _as_payload(buffer: Any) -> Payload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pandas as pd
@@ -162,7 +162,8 @@ REFUSED = {
     "dataclass": (Unregistered(), "Unregistered.*register"),
     "subclass_of_registered": (Derived(), "Derived"),
     "extra_attribute": (with_extra_attribute(), "b"),
-    "ordered_dict": (OrderedDict(a=1), "OrderedDict"),
+    "ordered_dict_subclass": (type("Ordered", (OrderedDict,), {})(a=1), "Ordered"),
+    "default_dict_of_function": (defaultdict(lambda: 1), "factory"),
     "function": (len, "builtin_function"),
     "class": (int, "type"),
     "object_inside": ({"a": [object()]}, "object"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,7 +34,7 @@ def assert_same(found, expected):
     elif isinstance(expected, set | frozenset):
         assert found == expected
         assert sorted(map(repr, map(type, found))) == sorted(map(repr, map(type, expected)))
-    elif isinstance(expected, float | complex):
+    elif isinstance(expected, float | complex | decimal.Decimal):
         assert repr(found) == repr(expected)
     else:
         assert found == expected

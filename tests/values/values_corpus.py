@@ -6,7 +6,8 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
-from collections import namedtuple
+import uuid
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -72,6 +73,23 @@ PLAIN = {
     "date": dt.date(1, 1, 1),
     "time": dt.time(23, 59, 59, 999999, tzinfo=dt.UTC),
     "timedelta": dt.timedelta(-3, 7, 11),
+    "ordered_dict": OrderedDict([("b", 1), ("a", [2])]),
+    "counter": Counter("abca"),
+    "default_dict": defaultdict(list, {"a": [1]}),
+    "default_dict_none": defaultdict(None, a=1),
+    "deque": deque([1, "a"]),
+    "deque_bounded": deque([1, 2], 5),
+    "decimal": decimal.Decimal("-1.230E+7"),
+    "decimal_nan": decimal.Decimal("sNaN123"),
+    "uuid": uuid.UUID("12345678123456781234567812345678"),
+    "numpy_qr": np.linalg.qr(np.ones((3, 2))),
+    "numpy_svd": np.linalg.svd(np.ones((3, 2))),
+    "numpy_eig": np.linalg.eig(np.eye(2)),
+    "numpy_eigh": np.linalg.eigh(np.eye(2)),
+    "numpy_slogdet": np.linalg.slogdet(np.eye(2)),
+    "numpy_unique_all": np.unique_all([1, 2, 1]),
+    "numpy_unique_counts": np.unique_counts([1, 2, 1]),
+    "numpy_unique_inverse": np.unique_inverse([1, 2, 1]),
     "registered_dataclass": Fit("a", (1.0, 2.0)),
     "registered_namedtuple": Point(1, [2]),
     "registered_enum": Season.SUMMER,
