@@ -19,6 +19,7 @@ from distributed import Client, get_client
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import JobId
+from eco_dask.values.registered import registered_references
 
 #: Dask's peer-to-peer methods run code inside of Dask's workers; ours are gateways, which run none.
 _TASK_METHODS = {
@@ -142,13 +143,12 @@ class Job:
     async def _report(self, client: Client) -> JobReport:
         if client.scheduler is None:
             raise ConfigurationError("the client is closed; ask for the report before closing it")
-        try:
-            found = await client.scheduler.eco_job(job=self.id)
-        except AttributeError as error:
+        found = await client.scheduler.eco_job(job=self.id)
+        if found is None:
             raise ConfigurationError(
                 f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it by "
                 "eco-dask-scheduler, or with --preload eco_dask.preload"
-            ) from error
+            )
         progress, totals = found["progress"] or {}, found["totals"]
         left_at_s = self._left_at_s or time.time()
         elapsed_s = left_at_s - self._entered_at_s if self._entered_at_s is not None else None
@@ -219,6 +219,7 @@ def job(
             budget_mpt=round(budget * 1000) if budget is not None else None,
             require=_tags(require or ()),
             trusted=trusted,
+            classes=registered_references(),
         )
     )
 

@@ -6,6 +6,7 @@ eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ─
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,14 @@ from eco_dask.wire.limits import WireLimits
 
 def load_defaults() -> None:
     """Register this package's defaults with Dask; called when the package is imported."""
+    dask.config.update_defaults(_defaults())
+
+
+@cache
+def _defaults() -> dict[str, Any]:
     text = Path(__file__).with_name("eco-dask.yaml").read_text(encoding="utf-8")
-    dask.config.update_defaults(yaml.safe_load(text))
+    defaults: dict[str, Any] = yaml.safe_load(text)
+    return defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,9 @@ def database_url(folder: Path, given: str | None = None) -> str:
 
 
 def _get(name: str) -> Any:
-    return dask.config.get(f"eco-dask.{name}")
+    # Dask's test utilities clear its configuration, defaults of other packages included.
+    default = dask.config.get(f"eco-dask.{name}", config=_defaults())
+    return dask.config.get(f"eco-dask.{name}", default)
 
 
 def _whole(name: str) -> int:

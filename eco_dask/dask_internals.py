@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import Alias, DataNode, GraphNode, NestedContainer, Task, TaskRef
 from distributed.core import error_message
+from distributed.shuffle._core import P2PBarrierTask
 from distributed.worker import _run_task_simple
 from distributed.worker_state_machine import UnpauseEvent
 
@@ -29,6 +30,7 @@ __all__ = [
     "Task",
     "TaskRef",
     "failure_message",
+    "is_shuffle_barrier",
     "set_scheduler_slots",
     "set_worker_slots",
     "success_message",
@@ -56,6 +58,11 @@ def task_of_submission(
         )
     run_spec, data, delay_s = args
     return run_spec, data, delay_s
+
+
+def is_shuffle_barrier(run_spec: GraphNode) -> bool:
+    """Whether a task is the barrier of a peer-to-peer shuffle (shuffle/_core.py: P2PBarrierTask)."""
+    return isinstance(run_spec, P2PBarrierTask)
 
 
 def success_message(

@@ -157,6 +157,6 @@ class EcoGatewayPlugin(WorkerPlugin):
                 "address": self.server.address,
                 "fingerprint": self.fingerprint,
                 "slots": slots,
-                "providers": sorted(self.gateway.sessions),
+                "providers": self.gateway.connected(),
             },
         )

@@ -15,7 +15,7 @@ from typing import Any
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url
-from eco_dask.dask_internals import Task, set_scheduler_slots
+from eco_dask.dask_internals import Task, is_shuffle_barrier, set_scheduler_slots
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
 from eco_dask.jobs import ANNOTATION, JobSpec
@@ -30,6 +30,12 @@ logger = logging.getLogger(__name__)
 
 #: Jobs whose progress is remembered; older ones are still in the books.
 JOBS_KEPT = 1000
+
+PEER_TO_PEER = (
+    "peer-to-peer shuffles need code that runs inside Dask's workers. Use the task-based methods: "
+    "dask.config.set({'array.rechunk.method': 'tasks', 'dataframe.shuffle.method': 'tasks'}); "
+    "eco_dask.job() and EcoCluster set them."
+)
 
 
 @dataclass(slots=True)
@@ -103,6 +109,10 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             reason = _refusal(ts, offered)
             if reason is not None:
                 _turn_into_refusal(ts, reason)
+            elif is_shuffle_barrier(ts.run_spec):
+                # Dask's own shuffle plugin knows the barrier by its class: what it waits for fails.
+                for transfer in ts.dependencies:
+                    _turn_into_refusal(transfer, PEER_TO_PEER)
             annotation = (ts.annotations or {}).get(ANNOTATION)
             if annotation is None:
                 if default is None:
@@ -217,13 +227,6 @@ def _refusal(ts: Any, offered: Iterable[str]) -> str | None:
             f"no connected provider offers the resource {', '.join(sorted(missing))} that this "
             "task asks for (dask.annotate(resources=...)); see `eco-dask providers`, and invite "
             "one that does with `eco-dask invite --owner NAME`."
-        )
-    function = getattr(ts.run_spec, "func", None)
-    if (getattr(function, "__module__", None) or "").startswith("distributed.shuffle"):
-        return (
-            "peer-to-peer shuffles need code that runs inside Dask's workers. Use the task-based "
-            "methods: dask.config.set({'array.rechunk.method': 'tasks', "
-            "'dataframe.shuffle.method': 'tasks'}); eco_dask.job() and EcoCluster set them."
         )
     return None
 
