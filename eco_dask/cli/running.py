@@ -13,9 +13,12 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import click
-from distributed.security import Security
+
+if TYPE_CHECKING:
+    from distributed.security import Security
 
 #: Hidden: whoever starts a command as a child keeps its standard input open; at its end the child
 #: stops by itself, also when the parent was killed. Works alike on Linux, macOS and Windows.
@@ -34,6 +37,9 @@ log_level = click.option(
 
 def security_of(**files: str | None) -> Security:
     """Build Dask's security from the files that were given; a None would turn TLS on."""
+    # A provider needs none of it, and distributed takes a second to import.
+    from distributed.security import Security
+
     return Security(**{name: file for name, file in files.items() if file is not None})
 
 

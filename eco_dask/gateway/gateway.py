@@ -71,6 +71,7 @@ class Gateway:
         #: Called with the number of tasks that Dask may run here at a time.
         self.on_slots: Callable[[int], None] = lambda _: None
         self._slots = 0
+        self._present: list[ProviderId] = []
 
     # ------------------------------------------------------------------ life
 
@@ -101,6 +102,7 @@ class Gateway:
                 self._drop_stalled_fetches()
                 self.feed(ev.Ticked(self.now_s(), _chance()))
                 self._update_slots()
+                self._tell_presence()
             except Exception:
                 # Without its clock no lease would ever expire again: say what broke and go on.
                 logger.exception("The gateway's clock met an error")
@@ -165,6 +167,17 @@ class Gateway:
             return
         self._slots = wanted
         self.on_slots(wanted)
+
+    def connected(self) -> list[ProviderId]:
+        """Return the providers with a connection now, not those in their grace time."""
+        return sorted(p for p, session in self.sessions.items() if session.outbox is not None)
+
+    def _tell_presence(self) -> None:
+        """Tell of comings and goings that left the slots as they were; once a tick is enough."""
+        present = self.connected()
+        if present != self._present:
+            self._present = present
+            self.on_slots(self._slots)
 
     # ------------------------------------------------------------------ answers
 
