@@ -24,7 +24,9 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from functools import cache
+from typing import Any
 
 
 class EcoDaskError(Exception):
@@ -120,9 +122,10 @@ class TaskCancelledError(TaskError):
 class RemoteTaskError(TaskError):
     """The task's code raised on the providers, and the voters agree that it does.
 
-    Where the code raised a builtin exception, what is raised here is a subclass of that one too, so
-    that ``except ZeroDivisionError`` goes on working. Nothing of the provider's exception object is
-    ever loaded: only its name and its text arrive.
+    Where the code raised an exception whose class is imported here (builtin, a library's, or the
+    recruiter's own), what is raised here is a subclass of that one too, so that ``except
+    ZeroDivisionError`` or ``except numpy.linalg.LinAlgError`` goes on working. Nothing of the
+    provider's exception object is ever loaded: only its name and its text arrive.
 
     Attributes
     ----------
@@ -144,8 +147,11 @@ class RemoteTaskError(TaskError):
 
 
 def remote_task_error(error_type: str, message: str, remote_traceback: str) -> RemoteTaskError:
-    """Build the error that stands for what a task raised on the providers."""
-    error = _remote_class(error_type)(message)
+    """Build the error that stands for what a task raised on the providers.
+
+    Where its class is imported in this process, the error is of a subclass of that one too.
+    """
+    error = _instance(_remote_class(error_type), message)
     error.error_type = error_type
     error.remote_traceback = remote_traceback
     if remote_traceback:
@@ -153,14 +159,44 @@ def remote_task_error(error_type: str, message: str, remote_traceback: str) -> R
     return error
 
 
-@cache
+def _instance(cls: type[RemoteTaskError], message: str) -> RemoteTaskError:
+    try:
+        # Without __init__, which may want anything, or do anything with a stranger's text.
+        return cls.__new__(cls, message)
+    except TypeError:
+        return RemoteTaskError(message)
+
+
 def _remote_class(error_type: str) -> type[RemoteTaskError]:
-    base = getattr(builtins, error_type, None)
+    base: Any = _find_class(error_type)
     if not (isinstance(base, type) and issubclass(base, Exception)):
         return RemoteTaskError
     if issubclass(base, (UnicodeError, ExceptionGroup)):
         # Their constructors want more than a message; their nearest plain base still matches.
         base = ValueError if issubclass(base, UnicodeError) else Exception
-    if base is Exception:
+    if base is Exception or issubclass(base, RemoteTaskError):
         return RemoteTaskError
-    return type(f"Remote{base.__name__}", (RemoteTaskError, base), {"__module__": __name__})
+    return _subclass(base)
+
+
+def _find_class(name: str) -> object:
+    """Look a name up among what this process has imported; nothing is imported to find it."""
+    *path, last = name.split(".")
+    if not path:
+        return getattr(builtins, last, None)
+    for i in range(len(path), 0, -1):
+        found: object = sys.modules.get(".".join(path[:i]))
+        # vars(), as a module's or a class's own __getattr__ may import or compute.
+        for part in (*path[i:], last) if found is not None else ():
+            found = getattr(found, "__dict__", {}).get(part)
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def _subclass(base: Any) -> type[RemoteTaskError]:
+    try:
+        return type(f"Remote{base.__name__}", (RemoteTaskError, base), {"__module__": __name__})
+    except Exception:  # noqa: BLE001  whatever keeps that class from having subclasses
+        return RemoteTaskError
