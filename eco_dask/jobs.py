@@ -36,6 +36,8 @@ class JobSpec:
     require: tuple[str, ...] = ()
     #: Only the operator's own workers may run it.
     trusted: bool = False
+    #: References to the classes whose values may travel, ``module:qualname``.
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.quorum is not None and self.error is not None:
@@ -58,7 +60,7 @@ class JobSpec:
         """Return it as plain values, those left at their default omitted."""
         defaults = {"quorum": None, "error": None, "budget_mpt": None, "trusted": False}
         plain = {k: v for k, v in asdict(self).items() if k not in defaults or v != defaults[k]}
-        return plain | {"require": list(self.require)}
+        return plain | {"require": list(self.require), "classes": list(self.classes)}
 
     @classmethod
     def from_annotation(cls, annotation: object) -> JobSpec:
@@ -75,6 +77,7 @@ class JobSpec:
             )
         fields = dict(annotation)
         fields["require"] = tuple(fields.get("require") or ())
+        fields["classes"] = tuple(fields.get("classes") or ())
         try:
             return cls(**fields)
         except TypeError as error:

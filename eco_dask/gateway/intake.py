@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dask.utils import key_split
@@ -21,7 +22,7 @@ from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
 from eco_dask.gateway.packing import Package, encode_input, pack
-from eco_dask.gateway.structural import is_structural, run_structural
+from eco_dask.gateway.structural import run_structural, runs_here
 from eco_dask.gateway.submission import Submission
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import BallotId, JobId, LeaseId, TaskKind
@@ -83,7 +84,7 @@ class Intake:
             for v in request.inputs.values()
         )
         small = size_bytes < INLINE_WORK_BYTES_MAX
-        if is_structural(request.run_spec):
+        if runs_here(request.run_spec, request.inputs):
             inline = small or isinstance(request.run_spec, Alias)
             self._do(inline, run_structural, request, submission, self._on_structural)
         else:
@@ -91,7 +92,8 @@ class Intake:
             ballot = BallotId(f"{self._life}/{self._count}")
             self._ballots[submission.key] = ballot
             self._submissions[ballot] = submission
-            self._do(small, self._pack, request, submission, self._on_packed)
+            work = partial(self._pack, vouched=_vouched(request.annotations))
+            self._do(small, work, request, submission, self._on_packed)
         return submission.future
 
     def cancel(self, key: Any) -> None:
@@ -171,8 +173,11 @@ class Intake:
     def _on_structural(self, _: Request, submission: Submission, value: object) -> None:
         submission.succeed(value, self._now_s())
 
-    def _pack(self, run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
-        return pack(run_spec, {key: self._encoded_input(key, v) for key, v in inputs.items()})
+    def _pack(
+        self, run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str]
+    ) -> Package:
+        encoded = {key: self._encoded_input(key, v) for key, v in inputs.items()}
+        return pack(run_spec, encoded, vouched)
 
     def _encoded_input(self, key: Any, value: object) -> object:
         """Encode what a recruiter's client put here, once for all tasks that use it."""
@@ -218,3 +223,10 @@ class Intake:
             if len(self._terms) > _JOBS_KEPT:
                 del self._terms[next(iter(self._terms))]
         return terms
+
+
+def _vouched(annotations: dict[str, Any]) -> Sequence[str]:
+    """Return the references to the classes that the job's recruiter registered."""
+    annotation = annotations.get(ANNOTATION)
+    # Whether the annotation is well-formed is found out where the job's terms are read.
+    return annotation.get("classes") or () if isinstance(annotation, dict) else ()

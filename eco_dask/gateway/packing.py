@@ -21,6 +21,7 @@ from eco_dask.dask_internals import GraphNode
 from eco_dask.errors import ValueCodecError
 from eco_dask.types import Digest
 from eco_dask.values import EncodedValue, encode
+from eco_dask.values.registered import classes_needed
 
 #: Constants larger than this travel once per provider, by digest, instead of with each task.
 CONSTANT_BYTES_MIN = 32 * 1024
@@ -42,7 +43,8 @@ Parts = Sequence[bytes | memoryview]
 class Package:
     """What a lease of the task carries, and the blobs that a provider needs to have first."""
 
-    #: Pickle of ``(run_spec, keys of the inputs, inputs by value)``.
+    #: Pickle of ``(run_spec, keys of the inputs, inputs by value, registered classes that the
+    #: inputs need, references to classes that may be imported and registered)``.
     task: bytes
     #: Digests of the encoded inputs, in the order of the keys.
     inputs: tuple[Digest, ...]
@@ -66,7 +68,7 @@ def encode_input(value: object) -> EncodedValue | None:
         return None
 
 
-def pack(run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
+def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] = ()) -> Package:
     """Make a task ready to travel.
 
     Parameters
@@ -75,6 +77,8 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
         The task.
     inputs : dict
         Its inputs by key: encoded values, or a recruiter's own objects.
+    vouched : sequence of str
+        References to the classes that the recruiter registered.
 
     Raises
     ------
@@ -85,17 +89,19 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object]) -> Package:
     keys: list[Any] = []
     digests: list[Digest] = []
     by_value: dict[Any, object] = {}
+    classes: dict[type, None] = {}
     uses_gpu = False
     for key, value in inputs.items():
         if isinstance(value, EncodedValue):
             keys.append(key)
             digests.append(value.digest)
             blobs[value.digest] = value.parts()
+            classes.update(dict.fromkeys(classes_needed(value.header)))
             uses_gpu = uses_gpu or value.kind_name.startswith("cupy")
         else:
             by_value[key] = value
 
-    task, buffers = _pickle((run_spec, tuple(keys), by_value))
+    task, buffers = _pickle((run_spec, tuple(keys), by_value, tuple(classes), tuple(vouched)))
     constants: list[Digest] = []
     for buffer in buffers:
         raw = buffer.raw()

@@ -1,6 +1,6 @@
 """Tasks that move data and compute nothing: they run in the gateway, without lease, vote or pay.
 
-    run_spec ──is_structural──► run_structural(decoded inputs) ──► encoded value
+    run_spec ──runs_here──► run_structural(decoded inputs) ──► encoded value
 
 The list holds functions of dask, numpy and the standard library only: a recruiter's function never
 runs here.
@@ -15,6 +15,7 @@ from typing import Any
 from eco_dask.dask_internals import Alias, DataNode, GraphNode, NestedContainer, Task, TaskRef
 from eco_dask.errors import TaskRefusedError, ValueCodecError
 from eco_dask.values import EncodedValue, encode
+from eco_dask.values.registered import has_registered
 
 #: ``module:name`` of what may run in a gateway; looked up only among modules already imported.
 ALLOWED_NAMES = (
@@ -52,6 +53,16 @@ def _allowed() -> frozenset[Any]:
 def refuse(message: str) -> None:
     """Raise :class:`TaskRefusedError`: what a task that cannot run on providers is turned into."""
     raise TaskRefusedError(message)
+
+
+def runs_here(node: GraphNode, inputs: dict[Any, object]) -> bool:
+    """Whether a task is structural and nothing of a recruiter's classes must be built for it."""
+    if not is_structural(node):
+        return False
+    return isinstance(node, Alias) or not any(
+        isinstance(value, EncodedValue) and has_registered(value.header)
+        for value in inputs.values()
+    )
 
 
 def is_structural(node: GraphNode) -> bool:
