@@ -61,7 +61,7 @@ def task_of_submission(
 
 
 def is_shuffle_barrier(run_spec: GraphNode) -> bool:
-    """Whether a task is the barrier of a peer-to-peer shuffle (shuffle/_core.py: P2PBarrierTask)."""
+    """Whether it is the barrier of a peer-to-peer shuffle (shuffle/_core.py: P2PBarrierTask)."""
     return isinstance(run_spec, P2PBarrierTask)
 
 
