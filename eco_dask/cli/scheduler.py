@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ from distributed import Scheduler
 from distributed.security import Security
 
 from eco_dask.children import Child
+from eco_dask.cli.facts import FACTS_FILE, remove_facts, write_facts
 from eco_dask.cli.running import (
     die_with_parent,
     log_level,
@@ -110,7 +110,8 @@ class Options:
     "--scheduler-file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=None,
-    help="File to write the addresses to, as JSON, once everything runs.",
+    help="Another file to write the addresses to, as JSON, once everything runs; the data "
+    "directory always gets one.",
 )
 @click.option("--tls-ca-file", type=click.Path(exists=True), default=None, help="CA certificate.")
 @click.option(
@@ -198,6 +199,7 @@ class Coordinator:
                     await stop.wait()
                 finally:
                     await self._stop_children()
+                    remove_facts(options.folder / FACTS_FILE, os.getpid())
         except (EcoDaskError, OSError, RuntimeError) as error:
             click.echo(f"Error: {error}", err=True)
             return 1
@@ -289,8 +291,9 @@ class Coordinator:
             "pid": os.getpid(),
             "children": {c.arguments[0]: c.pid for c in self._children},
         }
+        write_facts(self._options.folder / FACTS_FILE, facts)
         if self._options.scheduler_file is not None:
-            _write_atomically(self._options.scheduler_file, json.dumps(facts, indent=2))
+            write_facts(self._options.scheduler_file, facts)
         if not self._options.quiet:
             click.echo(f"Recruiters connect to  {scheduler.address}")
             click.echo(f"Providers dial         {view.address}")
@@ -306,14 +309,6 @@ def _free_port(host: str) -> int:
     """Take a port for good: a gateway that is restarted must be found where it was."""
     with socket.create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write for this user only: the facts may hold a database password."""
-    partial = path.with_suffix(".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 if __name__ == "__main__":
