@@ -124,6 +124,15 @@ def test_after_the_grace_time_a_late_answer_is_unknown() -> None:
     assert "deliver 1" in net.answer(third, "1")
 
 
+def test_a_deadline_that_passes_during_the_grace_time_does_not_cut_it_short() -> None:
+    net = Net("a")
+    net.submit(owners=1)
+    net.tick(DEADLINE_S - 10)
+    net.cancel()
+    assert net.tick(10) == []
+    assert net.tick(GRACE_S - 10) == ["a cancelled"]
+
+
 @pytest.mark.parametrize("how", ["tick", "decline", "leave"])
 def test_a_recalled_lease_ends_as_recalled_however_it_comes_back(how: str) -> None:
     net = Net("a b c")
@@ -195,6 +204,22 @@ def test_who_lost_a_task_is_asked_again_when_nobody_else_is_connected() -> None:
     assert asked(net.decline("a")) == ["a"]
 
 
+def test_an_owners_idle_machine_takes_over_at_once_though_other_owners_are_busy() -> None:
+    net = Net("b")
+    net.submit("other", owners=1)
+    net.join("a a2")
+    (first,) = asked(net.submit(owners=1))
+    assert asked(net.leave(first)) == [{"a": "a2", "a2": "a"}[first]]
+
+
+def test_a_lease_is_lost_once_though_it_expires_and_then_goes() -> None:
+    net = Net("a b", losses_max=1)
+    (first,) = asked(net.submit(owners=1))
+    (second,) = asked(net.tick(DEADLINE_S))
+    assert net.leave(first) == [f"{first} expired"]
+    assert "deliver 1" in net.answer(second, "1")
+
+
 # ---------------------------------------------------------------------- nobody to ask
 
 
@@ -221,6 +246,17 @@ def test_without_anybody_at_all_a_task_fails_after_patience_and_names_the_votes(
     assert (failure.owners_left, failure.owners_min, failure.waited_s) == (1, 2, 300.0)
 
 
+def test_patience_does_not_run_out_while_an_answer_is_under_way() -> None:
+    net = Net("a b", patience_s=300.0)
+    first, second = asked(net.submit(owners=3, attempts=3))
+    net.answer(first, "1")
+    net.tick()
+    assert net.tick(DEADLINE_S - 1) == []
+    assert net.engine.leases_of(provider(second).id) == (net.leases["t"][second],)
+    assert f"strike {second} expired" in net.tick(1)
+    assert isinstance(net.failure, act.NobodyEligible)
+
+
 def test_a_new_owner_ends_the_wait() -> None:
     net = Net("a")
     net.submit(owners=2)
@@ -243,6 +279,18 @@ def test_a_wait_that_ended_does_not_count_for_the_next_one() -> None:
     net.leave("b")
     net.tick()
     assert net.tick(200.0) == []
+
+
+def test_a_wait_ends_with_a_late_answer_and_the_next_one_starts_anew() -> None:
+    net = Net("a", patience_s=300.0)
+    net.submit(owners=2)
+    net.tick(300.0)
+    net.join("b")
+    net.tick(300.0)  # a is late; nobody else is there
+    net.answer("a", "1")  # what is missing now is under way at b
+    assert net.tick(300.0) == ["strike b expired"]
+    assert net.failure is None
+    assert asked(net.tick(GRACE_S)) == ["b"]  # again, as nobody else is there
 
 
 def test_a_task_lent_to_trusted_workers_returns_to_providers_when_those_are_gone() -> None:
