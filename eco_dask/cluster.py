@@ -314,5 +314,6 @@ def _specs(
 def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """Pass this process's eco_dask settings, and these, on to a child."""
     with dask.config.set(dict(settings)):
-        inherited = {"eco-dask": dask.config.get("eco-dask")}
-    return {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(inherited)}
+        # Serialized in here: at the end of the block the very same dict has its old values again.
+        inherited = dask.config.serialize({"eco-dask": dask.config.get("eco-dask")})
+    return {"DASK_INTERNAL_INHERIT_CONFIG": inherited}

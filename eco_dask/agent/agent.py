@@ -33,6 +33,9 @@ PASSING_CODES = frozenset({"busy", "restarting"})
 #: Leases handed to the runner beyond its slots: enough that it never waits, few enough to recall.
 FED_AHEAD = 32
 _RECONNECT_S_FIRST = 0.25
+#: Seconds that a task which was called back while it ran has to finish: nobody waits for it any
+#: more, and one that hangs would block its slot for good.
+RECALLED_S = 5.0
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Agent:
         self._leases: dict[LeaseId, m.Lease] = {}
         #: Answers kept until the gateway releases them.
         self._answers: dict[LeaseId, Done | Raised] = {}
+        #: Leases whose task the runner was ended for.
+        self._abandoned: set[LeaseId] = set()
         #: Values asked for because the gateway believed them to be here.
         self._asked: set[Digest] = set()
         self._connection: Connection | None = None
@@ -230,6 +235,19 @@ class Agent:
         if waiting is not None:
             self._waiting.remove(waiting)
             self._decline(lease, "recalled", "it had not started")
+        elif lease in self._leases:
+            asyncio.get_running_loop().call_later(RECALLED_S, self._abandon, lease)
+
+    def _abandon(self, lease: LeaseId) -> None:
+        """End the runner for the sake of a task that was called back and does not finish."""
+        if lease not in self._leases:
+            return
+        if self._runner.is_running(lease):
+            self._abandoned.add(lease)
+            self._runner.kill()
+        else:
+            # It stands behind others in the runner's pipe.
+            asyncio.get_running_loop().call_later(RECALLED_S, self._abandon, lease)
 
     # ------------------------------------------------------------------ the runner
 
@@ -297,8 +315,13 @@ class Agent:
         )
 
     def _on_runner_death(self, leases: list[LeaseId], reason: str) -> None:
-        for lease in leases:
+        """Give back what may have killed the runner; what only stood in line runs in the next."""
+        suspects = self._abandoned.intersection(leases) or set(leases[: self._slots])
+        self._abandoned.clear()
+        for lease in suspects:
             self._decline(lease, "runner-died", f"the runner ended: {reason}")
+        innocent = [self._leases[lease] for lease in leases if lease in self._leases]
+        self._waiting.extendleft(reversed(innocent))
         self._feed_runner()
 
     def _decline(self, lease: LeaseId, reason: str, message: str) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from eco_dask.agent.pipe import Buffer, PipeError, pack, read_async
@@ -94,6 +95,16 @@ class RunnerProcess:
     def busy(self) -> int:
         """Tasks that were fed and are not answered."""
         return len(self._fed)
+
+    def is_running(self, lease: LeaseId) -> bool:
+        """Whether a task has started: they start in the order in which they were fed."""
+        return lease in islice(self._fed, self._rule.slots)
+
+    def kill(self) -> None:
+        """End the present runner at once; its tasks are reported as lost."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     def feed(self, work: Work) -> None:
         """Hand a task to the runner."""

@@ -1,0 +1,67 @@
+"""Networks of real processes over real sockets, shared by the tests that can."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from distributed import Client
+
+from eco_dask import EcoCluster
+
+#: A benchmark of milliseconds: what is measured here is not speed.
+QUICK = {"eco-dask.gateway.benchmark-steps": 2, "eco-dask.gateway.benchmark-size": 64}
+
+# Functions of test modules travel by reference, as those of any installed package do.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker("e2e")
+
+
+def until(fact: Callable[[], Any], what: str, timeout_s: float = 25.0) -> Any:
+    """Wait until ``fact()`` is true, and return it."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (found := fact()):
+        assert time.monotonic() < deadline_s, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.05)
+    return found
+
+
+def network(*, config: dict[str, Any] | None = None, **options: Any) -> EcoCluster:
+    """Start a network for tests."""
+    return EcoCluster(dashboard_address=None, config=QUICK | (config or {}), **options)
+
+
+def by_owner(cluster: EcoCluster, owner: str) -> dict[str, Any]:
+    """What an owner's only provider is and did."""
+    (found,) = [p for p in cluster.providers if p["owner"] == owner]
+    return found
+
+
+def descendants(pid: int | None = None) -> list[psutil.Process]:
+    """Processes below this one, or below another, that still run."""
+    return [p for p in psutil.Process(pid).children(recursive=True) if p.status() != "zombie"]
+
+
+@pytest.fixture(scope="session")
+def honest_network() -> Iterator[EcoCluster]:
+    """Three honest providers of three owners, and a trusted worker."""
+    with network(n_providers=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(honest_network: EcoCluster) -> Iterator[Client]:
+    with Client(honest_network, set_as_default=True) as client:
+        yield client
