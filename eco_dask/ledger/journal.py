@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     Table,
     and_,
     bindparam,
@@ -35,6 +37,14 @@ _LOOKUP_SIZE: Final = 500
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 _BALANCE_COLUMNS: Final = ("posted_mpt", "reserved_mpt", "pending_mpt")
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in (Reserve, Resolve, Receipt)
+}
+_MOVE: Final = (
+    update(balances)
+    .where(balances.c.account == bindparam("name"))
+    .values({name: balances.c[name] + bindparam(f"{name}_change") for name in _BALANCE_COLUMNS})
+)
 
 
 def take_entries(connection: Connection, entries: Sequence[Entry]) -> int:
@@ -48,7 +58,7 @@ def take_entries(connection: Connection, entries: Sequence[Entry]) -> int:
     new = [entry for entry in entries if book.apply(entry)]
     # Reserves first, as the resolutions refer to them.
     for table, kind in ((entries_reserve, Reserve), (entries_resolve, Resolve)):
-        _insert(connection, table, [asdict(entry) for entry in new if isinstance(entry, kind)])
+        _insert(connection, table, [_as_values(entry) for entry in new if isinstance(entry, kind)])
     _move_balances(connection, before, book.balances())
     return len(new)
 
@@ -58,7 +68,7 @@ def take_receipts(connection: Connection, offered: Sequence[Receipt]) -> None:
     leases = {receipt.lease for receipt in offered}
     rows = _lookup(connection, receipts, receipts.c.lease, leases)
     known = {row.lease: _as_receipt(row) for row in rows}
-    _insert(connection, receipts, [asdict(receipt) for receipt in unseen(known, offered)])
+    _insert(connection, receipts, [_as_values(receipt) for receipt in unseen(known, offered)])
 
 
 def load_balances(connection: Connection, accounts: Iterable[Account]) -> dict[Account, Balance]:
@@ -129,14 +139,12 @@ def _move_balances(
     moved = [account for account in after if after[account] != before.get(account)]
     stored = load_balances(connection, moved)
     _insert(connection, balances, [{"account": name} for name in moved if name not in stored])
-    columns = {name: balances.c[name] + bindparam(f"{name}_change") for name in _BALANCE_COLUMNS}
-    statement = update(balances).where(balances.c.account == bindparam("name")).values(columns)
     changes = [
         {"name": account, **_change(before.get(account, Balance()), after[account])}
         for account in moved
     ]
     if changes:
-        connection.execute(statement, changes)
+        connection.execute(_MOVE, changes)
 
 
 def _change(before: Balance, after: Balance) -> dict[str, int]:
@@ -155,13 +163,24 @@ def _lookup(
 ) -> Iterator[Row[Any]]:
     ordered = sorted(names)
     for start in range(0, len(ordered), _LOOKUP_SIZE):
-        query = select(table).where(column.in_(ordered[start : start + _LOOKUP_SIZE]))
-        yield from connection.execute(query)
+        names_now = {"names": ordered[start : start + _LOOKUP_SIZE]}
+        yield from connection.execute(_lookup_query(table, column), names_now)
+
+
+@cache
+def _lookup_query(table: Table, column: Column[Any]) -> Select[Any]:
+    # Building a statement and its cache key costs as much as running it on a few rows.
+    return select(table).where(column.in_(bindparam("names", expanding=True)))
 
 
 def _starts_with(column: Column[Any], prefix: str) -> ColumnElement[bool]:
     # Not LIKE: it ignores case on SQLite, and cannot use the index there.
     return and_(column >= prefix, column < prefix + _LAST_CHARACTER)
+
+
+def _as_values(fact: Entry | Receipt) -> dict[str, Any]:
+    # Unlike asdict this copies nothing: all fields are plain values.
+    return {name: getattr(fact, name) for name in _FIELDS[type(fact)]}
 
 
 def _as_balance(row: Row[Any]) -> Balance:
