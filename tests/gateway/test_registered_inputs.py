@@ -147,3 +147,10 @@ def test_tasks_that_only_move_registered_values_go_to_providers():
     assert not runs_here(item, {"a": encode([value])})
     assert runs_here(Alias("b", "a"), {"a": encode(value)})
     assert runs_here(DataNode("b", 1), {})
+
+
+def test_a_literal_of_the_recruiter_is_only_moved():
+    from dask.core import literal
+
+    assert runs_here(Task("a", literal([object()])), {})
+    assert not runs_here(Task("a", type("literal", (literal,), {})([1])), {})

@@ -1,0 +1,68 @@
+"""Which of Dask's own tests run on a network, and what must come of them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+#: Under which name a suite's line for the summary is recorded.
+LINE = "upstream suite"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A module of tests in Dask's wheel."""
+
+    module: str
+    #: At least so many tests pass: a suite that collects nothing is no success.
+    passed_min: int
+    #: At least so many tasks are accepted from providers: tests may not bypass the network.
+    tasks_min: int
+    #: Test functions to run; none for all.
+    functions: tuple[str, ...] = ()
+
+    @property
+    def selected(self) -> list[str]:
+        """What ``pytest --pyargs`` is asked to run."""
+        return [f"{self.module}::{name}" for name in self.functions] or [self.module]
+
+
+SUITES = (
+    Suite("dask.array.tests.test_overlap", passed_min=90, tasks_min=2500),
+    Suite("dask.tests.test_delayed", passed_min=50, tasks_min=80),
+    Suite("dask.array.tests.test_linalg", passed_min=100, tasks_min=2000, functions=()),
+)
+
+
+def known_failures() -> dict[str, str]:
+    """Return the reason for each test that is known to fail, by its id."""
+    table = tomllib.loads((HERE / "known_failures.toml").read_text(encoding="utf-8"))
+    return {
+        f"{module}::{test}": reason
+        for module, tests in table.items()
+        for test, reason in tests.items()
+    }
+
+
+def surprises(outcomes: dict[str, str], known: dict[str, str]) -> list[str]:
+    """Say what the list of known failures does not foresee.
+
+    Parameters
+    ----------
+    outcomes : dict of str
+        What became of each test that ran: "passed", "failed", "skipped", "xfailed" or "xpassed".
+    known : dict of str
+        The reason for each known failure among the tests that should have run.
+    """
+    said = []
+    for test, outcome in outcomes.items():
+        if outcome == "failed" and test not in known:
+            said.append(f"{test} failed and is not in known_failures.toml")
+        elif outcome == "passed" and test in known:
+            said.append(f"{test} passes: take it out of known_failures.toml")
+    said += [
+        f"{test} is in known_failures.toml, but did not run" for test in known.keys() - outcomes
+    ]
+    return sorted(said)
