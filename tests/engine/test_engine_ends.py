@@ -43,6 +43,27 @@ def test_a_provider_lease_lost_during_a_dispute_buys_no_second_trusted_answer() 
     assert asked(net.decline(third)) == []
 
 
+def test_a_disputed_task_whose_trusted_worker_left_waits_for_another() -> None:
+    net = Net("a b T")
+    first, second = asked(net.submit(owners=2, attempts=2))
+    net.answer(first, "1")
+    net.answer(second, "2")
+    net.leave("T")
+    net.join("c")
+    for _ in range(3):
+        assert net.tick(2.0) == []
+    assert net.join("T2") == ["ask T2"]
+
+
+def test_one_trusted_answer_is_enough_however_many_owners_were_wanted() -> None:
+    net = Net("T T2 T3")
+    net.submit(owners=3)
+    net.tick()
+    (first,) = asked(net.tick(2.0))
+    (second,) = asked(net.decline(first))
+    assert net.answer(second, "1") == [f"{second} trusted", "deliver 1"]
+
+
 def test_a_trusted_answer_overrules_what_is_being_fetched() -> None:
     net = Net("a b T")
     first, second = asked(net.submit())
@@ -102,6 +123,23 @@ def test_when_all_holders_are_gone_the_task_is_computed_again() -> None:
     assert "deliver 1" in net.answer("d", "1")
 
 
+def test_a_lone_holder_that_withholds_again_and_again_fails_the_task_in_the_end() -> None:
+    net = Net("a", losses_max=2)
+    words = net.submit(owners=1)
+    for _ in range(3):
+        assert "ask a" in words
+        assert net.answer("a", "1", here=False) == ["fetch a"]
+        words = net.withhold("a")
+    assert words == ["a value-withheld", "strike a value-withheld", "fail LostTooOften"]
+
+
+def test_who_withheld_a_value_is_passed_over_when_it_is_computed_again() -> None:
+    net = Net("a b")
+    (first,) = asked(net.submit(owners=1))
+    net.answer(first, "1", here=False)
+    assert asked(net.withhold(first)) == [{"a": "b", "b": "a"}[first]]
+
+
 def test_a_value_that_is_here_already_needs_no_holder() -> None:
     net = Net("a b")
     first, second = asked(net.submit())
@@ -145,3 +183,12 @@ def test_cancelled_while_fetching_the_value_is_not_delivered() -> None:
     _, _, (fetch,) = two_answer(net, here=False)
     assert sorted(net.cancel()) == ["a cancelled", "b cancelled"]
     assert net.serve(fetch.removeprefix("fetch ")) == []
+
+
+def test_cancelled_after_a_holder_withheld_the_receipt_says_what_it_did() -> None:
+    net = Net("a b")
+    _, _, (fetch,) = two_answer(net, here=False)
+    first = fetch.removeprefix("fetch ")
+    net.withhold(first)
+    other = {"a": "b", "b": "a"}[first]
+    assert set(net.cancel()) == {f"{first} value-withheld", f"{other} cancelled"}
