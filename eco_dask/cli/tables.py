@@ -20,7 +20,7 @@ from eco_dask.text import clean
 
 #: Columns of a table that goes into a file or a pipe, where nothing may be cut off.
 _PIPE_WIDTH = 240
-_CELL_CHARS_MAX = 80
+_CELL_CHARS_MAX = 500
 
 
 def console() -> Console:
