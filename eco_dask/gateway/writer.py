@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from eco_dask.errors import LedgerError
 from eco_dask.ledger.book import Entry
 from eco_dask.ledger.receipts import Receipt
 from eco_dask.ledger.store import Ledger
@@ -140,8 +139,9 @@ class BookWriter:
                 logger.warning("The books cannot be written, trying again: %s", error.orig)
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_S_MAX)
-            except LedgerError:
-                # An entry that the books refuse is a fault of this program: say so, lose no other.
+            except Exception:
+                # What the books refuse is a fault of this program. Without this thread nothing would
+                # ever be delivered again: say what broke, and lose no other record.
                 logger.exception("The books refused a batch; its points need an operator's look")
                 return
             else:
