@@ -15,7 +15,7 @@ from typing import Any
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url
-from eco_dask.dask_internals import Task, is_shuffle_barrier, set_scheduler_slots
+from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
 from eco_dask.jobs import ANNOTATION, JobSpec
@@ -111,7 +111,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
                 _turn_into_refusal(ts, reason)
             elif is_shuffle_barrier(ts.run_spec):
                 # Dask's own shuffle plugin knows the barrier by its class: what it waits for fails.
-                for transfer in ts.dependencies:
+                for transfer in _behind_aliases(ts.dependencies):
                     _turn_into_refusal(transfer, PEER_TO_PEER)
             annotation = (ts.annotations or {}).get(ANNOTATION)
             if annotation is None:
@@ -229,6 +229,14 @@ def _refusal(ts: Any, offered: Iterable[str]) -> str | None:
             "one that does with `eco-dask invite --owner NAME`."
         )
     return None
+
+
+def _behind_aliases(tasks: Iterable[Any]) -> set[Any]:
+    """Return the tasks that compute what ``tasks`` name: optimisation leaves aliases behind."""
+    found = set()
+    for ts in tasks:
+        found |= _behind_aliases(ts.dependencies) if isinstance(ts.run_spec, Alias) else {ts}
+    return found
 
 
 def _turn_into_refusal(ts: Any, reason: str) -> None:
