@@ -12,7 +12,8 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
+#: One that warms up, and one that counts.
+_ROUNDS_MIN: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,19 @@ def parse_options(description: str | None, arguments: list[str] | None = None) -
 def say(text: str) -> None:
     """Show progress; standard output is kept for lines that the runner reads."""
     print(text, flush=True)
+
+
+def rounds(count: int, budget_s: float) -> Iterator[int]:
+    """Number the rounds of a measurement; on a busy machine fewer of them, but two at least.
+
+    The first one is round 0 and warms up. ``budget_s`` is how long all of them may take.
+    """
+    ends_s = time.monotonic() + budget_s
+    for number in range(count + 1):
+        if number >= _ROUNDS_MIN and time.monotonic() > ends_s:
+            say(f"stopping after {number} rounds: the machine is slow or busy")
+            return
+        yield number
 
 
 def median_ratio(pairs: Iterable[tuple[float, float]]) -> float:

@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from common import finish, median_ratio, parse_options, say
+from common import finish, median_ratio, parse_options, rounds, say
 from distributed import Client, LocalCluster
 
 import eco_dask
@@ -67,12 +67,28 @@ class Sizes:
     chunks: int
     noop_rounds: int
     other_rounds: int
+    #: Longest that the rounds of one measurement may take, beyond the first two.
+    budget_s: float
 
 
 FULL = Sizes(
-    noop_tasks=2000, wait_tasks=128, work_tasks=24, chunks=8, noop_rounds=7, other_rounds=3
+    noop_tasks=2000,
+    wait_tasks=128,
+    work_tasks=24,
+    chunks=8,
+    noop_rounds=7,
+    other_rounds=3,
+    budget_s=120.0,
 )
-QUICK = Sizes(noop_tasks=400, wait_tasks=64, work_tasks=6, chunks=4, noop_rounds=4, other_rounds=1)
+QUICK = Sizes(
+    noop_tasks=400,
+    wait_tasks=64,
+    work_tasks=6,
+    chunks=4,
+    noop_rounds=4,
+    other_rounds=1,
+    budget_s=15.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +188,8 @@ def measure_noop(nets: Networks, sizes: Sizes) -> dict[str, float]:
     """Compare tasks that do nothing."""
     n = sizes.noop_tasks
     run, expected = mapped(do_nothing, n), list(range(n))
-    rounds: list[tuple[float, float, float]] = []
-    for number in range(sizes.noop_rounds + 1):
+    rates: list[tuple[float, float, float]] = []
+    for number in rounds(sizes.noop_rounds, sizes.budget_s):
         plain = n / timed(nets.plain, run, expected)
         with eco_dask.job("no-op", quorum=1):
             single = n / timed(nets.eco, run, expected)
@@ -181,11 +197,11 @@ def measure_noop(nets: Networks, sizes: Sizes) -> dict[str, float]:
             double = n / timed(nets.eco, run, expected)
         say(f"no-op tasks/s: plain {plain:.0f}, quorum 1 {single:.0f}, quorum 2 {double:.0f}")
         if number:  # the first round warms up
-            rounds.append((plain, single, double))
+            rates.append((plain, single, double))
     return {
-        "noop_rate_ratio_q1": median_ratio((single, plain) for plain, single, _ in rounds),
-        "noop_rate_ratio_q2": median_ratio((double, plain) for plain, _, double in rounds),
-        "noop_tasks_per_s_plain": statistics.median(plain for plain, _, _ in rounds),
+        "noop_rate_ratio_q1": median_ratio((single, plain) for plain, single, _ in rates),
+        "noop_rate_ratio_q2": median_ratio((double, plain) for plain, _, double in rates),
+        "noop_tasks_per_s_plain": statistics.median(plain for plain, _, _ in rates),
     }
 
 
@@ -257,7 +273,7 @@ def measure_bandwidth(nets: Networks, sizes: Sizes) -> dict[str, float]:
 
     rates: list[tuple[float, float]] = []
     with eco_dask.job("chunks", quorum=1):
-        for number in range(sizes.other_rounds + 1):
+        for number in rounds(sizes.other_rounds, sizes.budget_s):
             plain, eco = (
                 sizes.chunks * CHUNK_BYTES / 1e6 / timed(client, run, expected)
                 for client in (nets.plain, nets.eco)

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))
 
 import run as runner  # noqa: E402  a script's folder, not a package
-from common import Goal, median_ratio, parse_options  # noqa: E402
+from common import Goal, median_ratio, parse_options, rounds  # noqa: E402
 
 GOOD = """
 import json, sys
@@ -87,6 +87,11 @@ def test_what_is_no_goal_is_refused(text: str) -> None:
 
 def test_one_disturbed_round_moves_no_ratio() -> None:
     assert median_ratio([(1.0, 2.0), (0.01, 2.0), (2.0, 4.0)]) == 0.5
+
+
+def test_a_busy_machine_gets_a_round_to_warm_up_and_one_that_counts() -> None:
+    assert list(rounds(5, budget_s=-1.0)) == [0, 1]
+    assert list(rounds(5, budget_s=3600.0)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_quick_is_an_option_of_every_benchmark() -> None:
