@@ -42,7 +42,7 @@ class Crowd:
     def has_owner(self, require: frozenset[str], asked: AbstractSet[OwnerId]) -> bool:
         """Whether a provider has the tags and an owner that is not among ``asked``."""
         return any(
-            len(owners) > len(asked) or any(owner not in asked for owner in owners)
+            any(owner not in asked for owner in owners)
             for tags, owners in self._owners_by_tags.items()
             if require <= tags
         )

@@ -78,7 +78,7 @@ def judge(
 
     if support >= rule.owners_min and support > opposition:
         return Agreed(best, tuple(a for a in attempts if a not in best))
-    missing = max(rule.owners_min - support, opposition + 1 - support, 1)
+    missing = max(rule.owners_min - support, 1)
     if len(attempts) + missing <= rule.attempts_max:
         return Undecided(missing)
     return Disputed(tuple(attempts))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine_oracle import World
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -280,4 +280,9 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 TestEngineMachine = EngineMachine.TestCase
-TestEngineMachine.settings = settings(max_examples=70, stateful_step_count=40, deadline=None)
+TestEngineMachine.settings = settings(
+    max_examples=70,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -46,11 +46,10 @@ def attempt(units: float, owner: str = "a") -> Attempt:
     return Attempt(LeaseId("l"), ProviderId(owner), OwnerId(owner), False, answer, 1.0, 1.0, units)
 
 
-def treasury(established_units: float | None = None) -> Treasury:
+def treasury(units: float, owners: str = "ab") -> Treasury:
     histories = Histories()
-    if established_units is not None:
-        for i in range(ATTEMPTS_TRUSTED):
-            histories.observe(KIND, attempt(established_units, "ab"[i % 2]))
+    for i in range(ATTEMPTS_TRUSTED):
+        histories.observe(KIND, attempt(units, owners[i % len(owners)]))
     return Treasury(EngineRule(), histories)
 
 
@@ -90,6 +89,11 @@ def test_an_established_kind_bounds_what_a_task_is_worth(units: list[float]) -> 
     assert 10.0 / WORK_SPREAD_MAX <= worth <= 10.0 * WORK_SPREAD_MAX
     if 10.0 / WORK_SPREAD_MAX <= min(units) <= max(units) <= 10.0 * WORK_SPREAD_MAX:
         assert min(units) <= worth <= max(units)
+
+
+@pytest.mark.parametrize(("owners", "worth"), [("ab", 40.0), ("a", 100.0)])
+def test_one_owners_attempts_bound_nobodys_work(owners: str, worth: float) -> None:
+    assert treasury(10.0, owners).work_units(KIND, [attempt(100.0)]) == worth
 
 
 def test_one_owners_attempts_establish_nothing() -> None:
