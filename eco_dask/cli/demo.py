@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import dask
 from distributed import Client
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -111,17 +110,15 @@ async def _run(analysis: xr.Dataset) -> Outcome:
         # As for Ctrl-C, of which asyncio.run takes care: cancel, so that everything closes.
         assert task is not None  # noqa: S101  a coroutine runs in a task
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with (
-        tempfile.TemporaryDirectory(prefix="eco-dask-demo-", ignore_cleanup_errors=True) as home,
-        # A killed provider will not be back: its tasks need not wait for it.
-        dask.config.set({"eco-dask.gateway.grace": "1 s"}),
-    ):
+    with tempfile.TemporaryDirectory(prefix="eco-dask-demo-", ignore_cleanup_errors=True) as home:
         async with (
             DemoCluster(
                 providers=[_provider(owner) for owner in OWNERS],
                 trusted_workers=1,
                 dashboard_address=None,
                 data_directory=home,
+                # A killed provider will not be back: its tasks need not wait for it.
+                config={"eco-dask.gateway.grace": "1 s"},
                 asynchronous=True,
             ) as cluster,
             Client(cluster, asynchronous=True) as client,
