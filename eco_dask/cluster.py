@@ -119,6 +119,8 @@ class EcoCluster(Cluster):
         self.data_directory = Path(chosen).absolute()
         self._coordinator: Child | None = None
         self._providers: list[tuple[ProviderSpec, Child]] = []
+        #: Providers started so far: each has a folder of its own.
+        self._started = 0
         self._facts: dict[str, Any] = {}
         self._database: Engine | None = None
         super().__init__(asynchronous=asynchronous, loop=loop, name=name, quiet=True)
@@ -215,7 +217,7 @@ class EcoCluster(Cluster):
         self.scheduler_comm = rpc(self._facts["address"])
 
     async def _start_provider(self, spec: ProviderSpec) -> None:
-        number = len(self._providers)
+        number, self._started = self._started, self._started + 1
         home = self.data_directory / f"provider-{number}"
         link = self._invite(spec.owner, 1)
         child = Child(
@@ -248,11 +250,11 @@ class EcoCluster(Cluster):
             await asyncio.sleep(0.05)
 
     async def _scale(self, n: int) -> None:
-        while len(self._providers) > n:
-            _, child = self._providers.pop()
-            await child.stop()
-        for number in range(len(self._providers), n):
-            await self._start_provider(ProviderSpec(f"owner-{number}", self._nthreads))
+        alive = [each for each in self._providers if each[1].returncode is None]
+        self._providers = alive[:n]
+        await asyncio.gather(*(child.stop() for _, child in alive[n:]))
+        for _ in range(len(self._providers), n):
+            await self._start_provider(ProviderSpec(f"owner-{self._started}", self._nthreads))
 
     async def _list_providers(self) -> list[dict[str, Any]]:
         found = await self.scheduler_comm.eco_network()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
+import numpy as np
+
 from eco_dask.agent.runner_process import Done, Raised
 from eco_dask.errors import ConfigurationError, ValueCodecError
 from eco_dask.types import Digest
@@ -18,8 +20,8 @@ from eco_dask.values import EncodedValue, encode
 Answer = Done | Raised
 #: Exit status of a provider that vanishes.
 EXIT_VANISHED = 9
-#: Lies stay small enough for every type of number.
-_OFFSET_MAX = 100
+#: Lies are drawn from this many, so that two of them agree only where it was agreed.
+_LIES = 1 << 30
 
 
 class Behaviour:
@@ -148,7 +150,7 @@ class Flood(Behaviour):
 def falsified(answer: Done, dice: Random) -> Done:
     """Return an answer with a wrong value of, where possible, the same type."""
     honest = EncodedValue.from_bytes(b"".join(answer.parts))
-    for wrong in (_shifted(honest.decode(), 1 + dice.randrange(_OFFSET_MAX)), dice.random()):
+    for wrong in (_shifted(honest.decode(), dice), dice.random()):
         try:
             encoded = encode(wrong)
         except ValueCodecError:
@@ -159,24 +161,27 @@ def falsified(answer: Done, dice: Random) -> Done:
     raise AssertionError("a random number equals the task's own answer")
 
 
-def _shifted(value: object, offset: int) -> object:
+def _shifted(value: object, dice: Random) -> object:
     match value:
+        case None | int():
+            return (value or 0) + 1 + dice.randrange(_LIES)
         case str():
-            return f"{value} {offset}"
+            return f"{value} {dice.randrange(_LIES)}"
         case bytes():
-            return value + bytes([offset])
+            return value + dice.randbytes(4)
         case list() | tuple() if value:
-            return type(value)([_shifted(value[0], offset), *value[1:]])
+            return type(value)([_shifted(value[0], dice), *value[1:]])
         case dict() if value:
             first, *others = value.items()
-            return {first[0]: _shifted(first[1], offset), **dict(others)}
-        case None:
-            return offset
+            return {first[0]: _shifted(first[1], dice), **dict(others)}
+        case np.ndarray() | np.integer() if value.dtype.kind in "iu":
+            offset = dice.randrange(1, min(_LIES, int(np.iinfo(value.dtype).max)))
+            return value ^ value.dtype.type(offset)
     try:
-        return value + offset  # type: ignore[operator]
+        return value + (1 + dice.random())  # type: ignore[operator]
     except (TypeError, ValueError, ArithmeticError):
         # Not a number: a lie of another type will have to do.
-        return offset
+        return dice.random()
 
 
 #: Name of each behaviour, and how it is made from its parameter and seeded dice.
