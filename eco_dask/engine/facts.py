@@ -62,7 +62,7 @@ class EngineRule:
     #: ... and this long before it fails.
     patience_s: float = 300.0
     #: Work that may wait at a provider beyond its slots, so that the network's latency is hidden.
-    prefetch_s: float = 0.05
+    prefetch_s: float = 0.15
     #: Leases at a provider, as a multiple of its slots.
     prefetch_factor_max: int = 16
     #: Times that a task may be given back, lost or left unanswered by providers before it fails.

@@ -34,6 +34,12 @@ _STORAGE = re.compile(
     rb"|dask\.dataframe\.(dask_expr\.)?io|dask\.bytes|dask_expr\.io"
     rb"|(?<!\w)(store_chunk|load_store_chunk|load_chunk)(?!\w)"
 )
+#: Each match of the above contains one of these: looking for them is six times faster, and nearly
+#: every task has none.
+_STORAGE_HINTS = (
+    b"xarray.backends", b"netCDF4", b"h5netcdf", b"h5py", b"zarr", b"fsspec", b"pyarrow.fs",
+    b"pyarrow.dataset", b"dask.dataframe", b"dask.bytes", b"dask_expr.io", b"_chunk",
+)  # fmt: skip
 _GPU = re.compile(rb"\bcupy\b")
 
 Parts = Sequence[bytes | memoryview]
@@ -114,8 +120,9 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] 
         tuple(digests),
         tuple(constants),
         blobs,
-        touches_storage=_STORAGE.search(task) is not None,
-        uses_gpu=uses_gpu or _GPU.search(task) is not None,
+        touches_storage=any(hint in task for hint in _STORAGE_HINTS)
+        and _STORAGE.search(task) is not None,
+        uses_gpu=uses_gpu or (b"cupy" in task and _GPU.search(task) is not None),
     )
 
 
