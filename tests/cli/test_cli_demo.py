@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 from matplotlib.image import imread
@@ -94,3 +99,27 @@ def test_the_demo_gets_the_right_result_past_a_liar_and_a_crash(run, tmp_path: P
     # Each of the 20 chunks was read from its file by the trusted worker.
     reads = int(re.search(r"(\d+) trusted", result.stdout)[1])
     assert reads >= 240 // climate.YEARS_PER_CHUNK
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to whole consoles only")
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eco_dask.cli.main", "demo", "--output", str(tmp_path / "t.png")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = iter(process.stdout.readline, "")
+    assert any(line.startswith("Starting") for line in lines)
+    family = psutil.Process(process.pid)
+    while not family.children():
+        assert process.poll() is None
+    children = family.children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "Stopped; nothing is left running.\n"
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+    # Dask keeps the folder in which all its workers make theirs.
+    assert {path.name for path in tmp_path.iterdir()} <= {"dask-scratch-space"}
