@@ -55,6 +55,7 @@ class Connection:
         self._about = about
         self._talk = Conversation(Side.PROVIDER)
         self.outbox = Outbox(self._write, about.limits)
+        self._incoming = self._read()
 
     @classmethod
     async def dial(cls, about: Introduction) -> Connection:
@@ -137,14 +138,18 @@ class Connection:
         self._talk.sent(message)
         self.outbox.send(message)
 
-    async def messages(self) -> AsyncIterator[m.Message]:
-        """Yield what the gateway says until the connection ends.
+    def messages(self) -> AsyncIterator[m.Message]:
+        """Yield what the gateway says, each message once, until the connection ends.
 
         Raises
         ------
         WireError
             If it breaks the protocol.
         """
+        # One iterator for handshake and traffic: the first leases may share a frame with Welcome.
+        return self._incoming
+
+    async def _read(self) -> AsyncIterator[m.Message]:
         while (frame := await self._socket.read_message()) is not None:
             if isinstance(frame, str):
                 raise WireError("text-frame", "the protocol has binary messages only")
