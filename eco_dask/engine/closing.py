@@ -6,6 +6,7 @@ late answer ──compare──► paid late | struck
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eco_dask.engine.actions import (
@@ -71,15 +72,16 @@ class Closing:
         if ballot.serving == lease:
             self._reopen(ballot)
 
-    def on_holder_left(self, lease: LeaseId) -> None:
-        """Go on without a holder that left with the only copy of its bytes."""
-        held = self._engine.lease(lease)
-        ballot = self._engine.ballot(held.ballot) if held else None
-        if held is None or ballot is None:
-            return
-        held.gone = True
-        if ballot.serving == lease:
-            self._reopen(ballot)
+    def on_holder_left(self, leases: Sequence[LeaseId]) -> None:
+        """Go on without a holder that left with the only copies of its answers' bytes."""
+        held_there = [held for lease in leases if (held := self._engine.lease(lease))]
+        # First all of them: a trusted worker may hold two answers to one task.
+        for held in held_there:
+            held.gone = True
+        for held in held_there:
+            ballot = self._engine.ballot(held.ballot)
+            if ballot is not None and ballot.serving == held.id:
+                self._reopen(ballot)
 
     def cancel(self, ballot_id: BallotId) -> None:
         """Stop caring about a task."""

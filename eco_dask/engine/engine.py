@@ -151,8 +151,7 @@ class Engine:
 
     def _on_left(self, provider: ProviderId) -> None:
         unanswered, kept = self.roster.leave(provider)
-        for lease in kept:
-            self._closing.on_holder_left(lease)
+        self._closing.on_holder_left(kept)
         for lease in unanswered:
             self._lose(lease, ReceiptReason.PROVIDER_LEFT)
 

@@ -129,13 +129,13 @@ class Roster:
 
     def pick(self, need: Need, dice: Dice) -> Provider | None:
         """Draw one of the eligible providers with room, all equally likely."""
+        if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
+            return None
         roomy = self._roomy[need.role]
         for _ in range(min(_DRAWS, len(roomy))):
             provider = roomy[dice.below(len(roomy))].provider
             if need.admits(provider):
                 return provider
-        if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
-            return None
         eligible = [s.provider for s in roomy if need.admits(s.provider)]
         return eligible[dice.below(len(eligible))] if eligible else None
 

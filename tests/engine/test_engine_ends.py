@@ -103,6 +103,18 @@ def test_when_the_serving_holder_leaves_the_next_one_serves_and_both_are_paid() 
     assert set(words) == {f"{first} agreed paid", f"{other} agreed paid", "deliver 1"}
 
 
+def test_a_trusted_worker_that_left_with_two_answers_to_one_task_is_not_asked_for_either() -> None:
+    net = Net("T*2")
+    net.submit(trusted_only=True)
+    late = net.leases["t"]["T"]
+    assert asked(net.tick(DEADLINE_S)) == ["T"]
+    assert net.answer("T", "1", here=False) == ["fetch T"]
+    net.leases["t"]["T"] = late
+    net.answer("T", "1", here=False)
+    assert sorted(net.leave("T")) == ["T provider-left", "T provider-left"]
+    assert net.join("T2") == ["ask T2"]
+
+
 def test_a_holder_that_left_before_the_vote_ended_is_not_asked_to_serve() -> None:
     net = Net("a b")
     first, second = asked(net.submit())
