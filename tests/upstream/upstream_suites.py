@@ -29,10 +29,44 @@ class Suite:
         return [f"{self.module}::{name}" for name in self.functions] or [self.module]
 
 
+#: The quick half of test_linalg (224 of 398 tests): each algorithm at a few shapes. What is left
+#: out passed when it was tried, but for ``test_norm_2dim``, which was not; it multiplies shapes, or
+#: makes thousands of tasks of microseconds (``test_lu_2``).
+LINALG = (
+    "test_tsqr",
+    "test_tsqr_zero_height_chunks",
+    "test_linalg_consistent_names",
+    "test_dask_svd_self_consistent",
+    "test_svd_compressed_dtype_preservation",
+    "test_svd_dtype_preservation",
+    "test_svd_compressed_deterministic",
+    "test_lu_errors",
+    "test_solve_triangular_vector",
+    "test_solve_triangular_matrix",
+    "test_solve_triangular_errors",
+    "test_solve",
+    "test_inv",
+    "test_cholesky",
+    "test_cholesky_complex",
+    "test_lstsq",
+    "test_no_chunks_svd",
+    "test_svd_flip_correction",
+    "test_svd_flip_sign",
+    "test_svd_supported_array_shapes",
+    "test_svd_incompatible_chunking",
+    "test_svd_incompatible_dimensions",
+    "test_svd_full_matrices_raises",
+    "test_svd_full_matrices_false",
+    "test_norm_any_ndim",
+    "test_norm_any_prec",
+    "test_norm_1dim",
+    "test_norm_implemented_errors",
+)
+
 SUITES = (
     Suite("dask.array.tests.test_overlap", passed_min=90, tasks_min=2500),
     Suite("dask.tests.test_delayed", passed_min=50, tasks_min=80),
-    Suite("dask.array.tests.test_linalg", passed_min=100, tasks_min=2000, functions=()),
+    Suite("dask.array.tests.test_linalg", passed_min=190, tasks_min=4000, functions=LINALG),
 )
 
 
