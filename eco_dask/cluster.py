@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed.core import rpc
+from distributed.core import Status, rpc
 from distributed.deploy import Cluster
 from sqlalchemy import Engine
 
@@ -124,9 +124,27 @@ class EcoCluster(Cluster):
         self._facts: dict[str, Any] = {}
         self._database: Engine | None = None
         super().__init__(asynchronous=asynchronous, loop=loop, name=name, quiet=True)
-        if not self.called_from_running_loop:
-            self._loop_runner.start()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start everything now, unless the loop that would do it runs this very call."""
+        if self.called_from_running_loop:
+            return
+        self._loop_runner.start()
+        try:
             self.sync(self._start)
+        except BaseException:
+            # Ctrl-C while it starts: the processes and the temporary folder go, too.
+            self.sync(self._close)
+            raise
+
+    def __await__(self) -> Any:
+        return self._await_start().__await__()
+
+    async def _await_start(self) -> EcoCluster:
+        if self.status == Status.created:
+            await self._start()
+        return self
 
     # ------------------------------------------------------------------ what users ask
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dask._task_spec import Alias, DataNode, GraphNode, NestedContainer, Task, TaskRef
+from dask._task_spec import Alias, DataNode, Dict, GraphNode, NestedContainer, Task, TaskRef
 from distributed.core import error_message
 from distributed.shuffle._core import P2PBarrierTask
 from distributed.worker import _run_task_simple
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alias",
     "DataNode",
+    "Dict",
     "GraphNode",
     "NestedContainer",
     "Task",

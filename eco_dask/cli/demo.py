@@ -57,14 +57,6 @@ class Outcome:
     killed_after: int | None
 
 
-class DemoCluster(EcoCluster):
-    """A cluster that starts on entering: Ctrl-C on the way cancels it, and it cleans up."""
-
-    async def __aenter__(self) -> DemoCluster:
-        await self._start()
-        return self
-
-
 @click.command(cls=EcoCommand)
 @click.option(
     "--output",
@@ -112,7 +104,7 @@ async def _run(analysis: xr.Dataset) -> Outcome:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="eco-dask-demo-", ignore_cleanup_errors=True) as home:
         async with (
-            DemoCluster(
+            EcoCluster(
                 providers=[_provider(owner) for owner in OWNERS],
                 trusted_workers=1,
                 dashboard_address=None,

@@ -175,7 +175,7 @@ class Coordinator:
             database=options.database, data_directory=str(options.folder)
         )
         self._keepers: list[asyncio.Task[None]] = []
-        self._children: list[Child] = []
+        self._children: dict[str, Child] = {}
 
     async def serve(self, stop: asyncio.Event) -> int:
         """Run until told to stop."""
@@ -216,6 +216,9 @@ class Coordinator:
             str(port),
             "--data-directory",
             str(options.folder),
+            # Results that spill stay in the operator's own folder, not in a shared temporary one.
+            "--local-directory",
+            str(options.folder / "spill"),
             "--log-level",
             options.log_level,
         ]
@@ -234,7 +237,7 @@ class Coordinator:
             environment={"DASK_ECO_DASK__DATABASE": options.database},
             log_path=self._log_path("gateway"),
         )
-        await self._keep(child)
+        await self._keep("gateway", child)
         deadline_s = time.monotonic() + 60
         while not self._plugin.gateways:
             if child.returncode is not None or time.monotonic() > deadline_s:
@@ -262,19 +265,20 @@ class Coordinator:
             environment = {"ECO_DASK_JOIN_LINK": str(link)}
             log_path = self._log_path(f"trusted-{number}")
             await self._keep(
-                Child("eco_dask.cli.worker", arguments, environment=environment, log_path=log_path)
+                f"trusted-{number}",
+                Child("eco_dask.cli.worker", arguments, environment=environment, log_path=log_path),
             )
 
-    async def _keep(self, child: Child) -> None:
+    async def _keep(self, name: str, child: Child) -> None:
         await child.start()
-        self._children.append(child)
+        self._children[name] = child
         self._keepers.append(asyncio.create_task(child.keep_alive()))
 
     async def _stop_children(self) -> None:
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*(child.stop() for child in reversed(self._children)))
+        await asyncio.gather(*(child.stop() for child in reversed(self._children.values())))
 
     def _log_path(self, name: str) -> Path | None:
         return self._options.folder / "logs" / f"{name}.log" if self._options.quiet else None
@@ -289,7 +293,7 @@ class Coordinator:
             "database": self._options.database,
             "dashboard_port": dashboard.port if dashboard is not None else None,
             "pid": os.getpid(),
-            "children": {c.arguments[0]: c.pid for c in self._children},
+            "children": {name: child.pid for name, child in self._children.items()},
         }
         write_facts(self._options.folder / FACTS_FILE, facts)
         if self._options.scheduler_file is not None:

@@ -12,9 +12,10 @@ import operator
 from functools import cache
 from typing import Any
 
+import numpy as np
 from dask.core import literal
 
-from eco_dask.dask_internals import Alias, DataNode, GraphNode, NestedContainer, Task, TaskRef
+from eco_dask.dask_internals import Alias, DataNode, Dict, GraphNode, NestedContainer, Task, TaskRef
 from eco_dask.errors import TaskRefusedError, ValueCodecError
 from eco_dask.values import EncodedValue, encode
 from eco_dask.values.registered import has_registered
@@ -31,6 +32,14 @@ ALLOWED_NAMES = (
     "dask.array.core:getter_nofancy",
     "dask.utils:is_namedtuple_instance",
 )
+#: Types whose methods are Python's own.
+_PLAIN_TYPES = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis)}
+)
+#: What Dask's own nested containers are built with.
+_CONSTRUCTORS = (list, tuple, set, Dict.constructor)
+#: A container of more is not looked through here: such a task goes to providers.
+_ITEMS_MAX = 10_000
 
 
 @cache
@@ -58,11 +67,15 @@ def refuse(message: str) -> None:
 
 
 def runs_here(node: GraphNode, inputs: dict[Any, object]) -> bool:
-    """Whether a task is structural and nothing of a recruiter's classes must be built for it."""
+    """Whether a task is structural and no code of a recruiter's classes can run for it.
+
+    An encoded input decodes to the codec's own types; a raw one, which a client put here, may be an
+    object whose methods are the recruiter's, such as a file that opens when it is indexed.
+    """
     if not is_structural(node):
         return False
-    return isinstance(node, Alias) or not any(
-        isinstance(value, EncodedValue) and has_registered(value.header)
+    return isinstance(node, Alias) or all(
+        not has_registered(value.header) if isinstance(value, EncodedValue) else _is_plain(value)
         for value in inputs.values()
     )
 
@@ -81,21 +94,36 @@ def is_structural(node: GraphNode) -> bool:
         except TypeError:
             # An unhashable callable is nobody's standard function.
             return False
-    values = (*node.args, *node.kwargs.values())
-    return all(_is_plain(value) for value in values)
+    options = dict(node.kwargs)
+    if isinstance(node, NestedContainer) and options.get("constructor") in _CONSTRUCTORS:
+        del options["constructor"]
+    return all(map(_is_plain, (*node.args, *options.values())))
 
 
 def _is_plain(value: object) -> bool:
-    if isinstance(value, TaskRef):
+    """Whether no method of ``value``, or of anything in it, is a recruiter's.
+
+    A recruiter's own class could bring its own __getitem__, __index__, __array__ or __hash__ along.
+    """
+    kind = type(value)
+    if kind is TaskRef or kind in _PLAIN_TYPES:
         return True
+    if kind is type:
+        # Indexing a class may call its __class_getitem__.
+        return value.__module__ in ("builtins", "numpy")
+    if isinstance(value, DataNode):
+        return _is_plain(value.value)
     if isinstance(value, GraphNode):
         return is_structural(value)
-    if isinstance(value, list | tuple | set):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    # A recruiter's own class could bring its own __getitem__, __array__ or __hash__ along.
-    return value is None or type(value).__module__ in ("builtins", "numpy")
+    if kind in (list, tuple, set, frozenset):
+        return len(value) <= _ITEMS_MAX and all(map(_is_plain, value))  # type: ignore[arg-type, call-overload]
+    if isinstance(value, dict) and kind is dict:
+        return len(value) <= _ITEMS_MAX and all(map(_is_plain, (*value, *value.values())))
+    if isinstance(value, slice):
+        return all(map(_is_plain, (value.start, value.stop, value.step)))
+    if isinstance(value, np.dtype):
+        return not value.hasobject
+    return (kind is np.ndarray or isinstance(value, np.generic)) and not value.dtype.hasobject  # type: ignore[attr-defined]
 
 
 def run_structural(node: GraphNode, inputs: dict[Any, object]) -> object:

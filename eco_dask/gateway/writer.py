@@ -140,8 +140,8 @@ class BookWriter:
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, _RETRY_S_MAX)
             except Exception:
-                # A fault of this program. Without this thread nothing would ever be delivered again:
-                # say what broke, and lose no other record.
+                # A fault of this program. Without this thread nothing would ever be delivered: say
+                # what broke, and lose no other record.
                 logger.exception("The books refused a batch; its points need an operator's look")
                 return
             else:

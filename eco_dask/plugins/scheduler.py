@@ -22,6 +22,7 @@ from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.ledger.accounts import owner_account
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
+from eco_dask.ledger.totals import JobTotals
 from eco_dask.plugins.gateway import TOPIC
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
@@ -191,9 +192,16 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     async def list_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
         """Return the latest jobs of the books, with the progress of those still remembered."""
         totals = await asyncio.to_thread(self.ledger.jobs, limit)
-        return [
+        listed = [
             {"progress": _plain(self.jobs.get(each.job)), "totals": asdict(each)} for each in totals
         ]
+        booked = {each.job for each in totals}
+        # Jobs that have started and of which nothing is in the books yet come first.
+        fresh = [progress for job, progress in self.jobs.items() if job not in booked]
+        for progress in fresh[: max(0, limit - len(listed))]:
+            empty = JobTotals(progress.spec.id, 0, 0, 0, {})
+            listed.insert(0, {"progress": _plain(progress), "totals": asdict(empty)})
+        return listed
 
     def owner_balance(self, owner: str) -> dict[str, int]:
         """Return an owner's points."""
