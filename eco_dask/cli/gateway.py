@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 
 import click
 import dask
@@ -87,6 +88,9 @@ def gateway(
     More gateways on more machines share the load; give each a name of its own.
     """
     set_up_logging(log_level)
+    # The books' thread is busy with Python code; after each system call the event loop would wait
+    # up to this long (5 ms by default) for its turn.
+    sys.setswitchinterval(0.0005)
     if provider_host is not None:
         dask.config.set({"eco-dask.gateway.host": provider_host})
     plugin = EcoGatewayPlugin(

@@ -128,14 +128,26 @@ class Roster:
         return bool(self._roomy[role])
 
     def pick(self, need: Need, dice: Dice) -> Provider | None:
-        """Draw one of the eligible providers with room, all equally likely."""
+        """Draw one of the eligible providers with room; of two drawn, the one with less to do.
+
+        All are drawn equally likely, so registering in a row brings nobody together; the second
+        draw keeps queues short (Mitzenmacher, "The power of two choices", 2001).
+        """
         if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
             return None
         roomy = self._roomy[need.role]
+        first: Seat | None = None
         for _ in range(min(_DRAWS, len(roomy))):
-            provider = roomy[dice.below(len(roomy))].provider
-            if need.admits(provider):
-                return provider
+            seat = roomy[dice.below(len(roomy))]
+            if not need.admits(seat.provider):
+                continue
+            if not seat.leases:
+                return seat.provider
+            if first is not None:
+                return min(first, seat, key=_busyness).provider
+            first = seat
+        if first is not None:
+            return first.provider
         eligible = [s.provider for s in roomy if need.admits(s.provider)]
         return eligible[dice.below(len(eligible))] if eligible else None
 
@@ -192,3 +204,7 @@ class Roster:
             seats[seat.position] = last
             last.position = seat.position
         seat.position = -1
+
+
+def _busyness(seat: Seat) -> float:
+    return len(seat.leases) / seat.provider.slots

@@ -5,6 +5,7 @@ Worker.execute ──submit(_run_task_simple, run_spec, data, delay)──► Pr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,12 @@ class ProviderExecutor(Executor):
 
     def submit(  # type: ignore[override]
         self, function: Callable[..., Any], /, *args: Any
-    ) -> Future[dict[str, Any]]:
-        """Submit a Dask task; called on the worker's event loop."""
+    ) -> asyncio.Future[dict[str, Any]]:
+        """Submit a Dask task; called on the worker's event loop.
+
+        The future is asyncio's own: ``loop.run_in_executor`` passes it through as it is
+        (``asyncio.wrap_future``), which saves a lock and a wake-up per task.
+        """
         run_spec, inputs, delay_s = task_of_submission(function, args)
         task = self._worker.state.tasks.get(run_spec.key)
         annotations = task.annotations if task is not None and task.annotations else {}

@@ -75,9 +75,10 @@ class Intake:
 
     # ------------------------------------------------------------------ Dask's side
 
-    def submit(self, request: Request) -> Future[dict[str, Any]]:
+    def submit(self, request: Request) -> asyncio.Future[dict[str, Any]]:
         """Run a task; the future gets the message that Dask's worker expects."""
-        submission = Submission(request.run_spec.key, Future(), request.delay_s, self._now_s())
+        future = asyncio.get_running_loop().create_future()
+        submission = Submission(request.run_spec.key, future, request.delay_s, self._now_s())
         size_bytes = request.run_spec.__sizeof__() + sum(
             # What has no digest yet may be of any size.
             v.size_bytes if isinstance(v, EncodedValue) else INLINE_WORK_BYTES_MAX
@@ -147,28 +148,29 @@ class Intake:
         then: Callable[[Request, Submission, object], None],
     ) -> None:
         """Do small work at once and large work in a thread; ``then`` runs on the event loop."""
+        if inline:
+            try:
+                then(request, submission, work(request.run_spec, request.inputs))
+            except Exception as error:  # noqa: BLE001  what the recruiter's task raises is its result
+                self._fail(submission, error)
+            return
 
         def finish(outcome: Future[object]) -> None:
             try:
                 then(request, submission, outcome.result())
-            except Exception as error:  # noqa: BLE001  what the recruiter's task raises is its result
-                ballot = self._ballots.get(submission.key)
-                if ballot is not None and self._submissions.get(ballot) is submission:
-                    self.take(ballot)
-                submission.fail(error, self._now_s())
-
-        if inline:
-            done: Future[object] = Future()
-            try:
-                done.set_result(work(request.run_spec, request.inputs))
             except Exception as error:  # noqa: BLE001  likewise
-                done.set_exception(error)
-            finish(done)
-        else:
-            loop = asyncio.get_running_loop()
-            self._pool.submit(work, request.run_spec, request.inputs).add_done_callback(
-                lambda outcome: loop.call_soon_threadsafe(finish, outcome)
-            )
+                self._fail(submission, error)
+
+        loop = asyncio.get_running_loop()
+        self._pool.submit(work, request.run_spec, request.inputs).add_done_callback(
+            lambda outcome: loop.call_soon_threadsafe(finish, outcome)
+        )
+
+    def _fail(self, submission: Submission, error: Exception) -> None:
+        ballot = self._ballots.get(submission.key)
+        if ballot is not None and self._submissions.get(ballot) is submission:
+            self.take(ballot)
+        submission.fail(error, self._now_s())
 
     def _on_structural(self, _: Request, submission: Submission, value: object) -> None:
         submission.succeed(value, self._now_s())

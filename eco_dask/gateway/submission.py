@@ -5,7 +5,7 @@ Submission(key, future, package) ──finish──► the message that Dask's w
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from asyncio import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ class Submission:
     """A task between its submission and its end."""
 
     key: Any
+    #: On the gateway's event loop, where everything that ends a task runs.
     future: Future[dict[str, Any]]
     #: Seconds to add to this machine's clock to get the scheduler's.
     delay_s: float
