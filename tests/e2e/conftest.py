@@ -49,9 +49,12 @@ def by_owner(cluster: EcoCluster, owner: str) -> dict[str, Any]:
     return found
 
 
-def descendants(pid: int | None = None) -> list[psutil.Process]:
-    """Processes below this one, or below another, that still run."""
-    return [p for p in psutil.Process(pid).children(recursive=True) if p.status() != "zombie"]
+def processes(cluster: EcoCluster) -> list[psutil.Process]:
+    """Processes of a network that still run: coordinator, gateway, workers and their runners."""
+    below = [p for p in psutil.Process().children(recursive=True) if p.status() != "zombie"]
+    folder = str(cluster.data_directory)
+    named = {p for p in below if any(folder in word for word in p.cmdline())}
+    return [p for p in below if p in named or p.parent() in named]
 
 
 @pytest.fixture(scope="session")

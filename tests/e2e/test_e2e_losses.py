@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import QUICK, descendants, network, until
+from conftest import QUICK, network, processes, until
 from distributed import Client
 
 from eco_dask import EcoCluster
@@ -20,7 +20,6 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 
 SCRIPT = Path(__file__).with_name("parent_of_a_network.py")
-BALANCED = {f"owner:owner-{i}" for i in range(3)}
 
 
 def slowly_doubled(x):
@@ -40,10 +39,9 @@ def some_done(futures) -> bool:
     return sum(f.done() for f in futures) >= 5
 
 
-def process(module: str) -> psutil.Process:
-    """The only process below this one that runs a module."""
-    (found,) = [p for p in descendants() if module in p.cmdline()]
-    return found
+def process(cluster: EcoCluster, module: str) -> psutil.Process:
+    """The first of a network's processes that runs a module."""
+    return next(p for p in processes(cluster) if module in p.cmdline())
 
 
 def connected(cluster: EcoCluster) -> int:
@@ -93,7 +91,7 @@ def test_all_providers_killed_and_others_join(fragile: EcoCluster, client: Clien
 def test_a_runner_killed_in_the_middle(fragile: EcoCluster, client: Client) -> None:
     futures = many(client)
     until(lambda: some_done(futures), "some results")
-    runner = next(p for p in descendants() if "eco_dask.agent.runner" in p.cmdline())
+    runner = process(fragile, "eco_dask.agent.runner")
     runner.kill()
     check(client, futures)
 
@@ -106,7 +104,7 @@ def test_a_gateway_killed_is_started_again_and_dask_recomputes(
     futures = many(client)
     until(lambda: some_done(futures), "some results")
     ids = {p["id"] for p in fragile.providers if p["connected"]}
-    process("eco_dask.cli.gateway").kill()
+    process(fragile, "eco_dask.cli.gateway").kill()
     check(client, futures)
     # Its value was in the gateway's memory, and is computed anew.
     assert client.submit(slowly_doubled, kept).result() == 2000
@@ -122,8 +120,8 @@ def test_points_survive_a_killed_coordinator(tmp_path: Path) -> None:
             check(client, many(client, 20))
         before = {p["id"]: p["owner"] for p in cluster.providers}
         paid = {p["id"]: p["posted_mpt"] for p in cluster.providers}
-        process("eco_dask.cli.scheduler").kill()
-    assert not descendants()
+        process(cluster, "eco_dask.cli.scheduler").kill()
+    assert not processes(cluster)
     assert any(paid.values())
     with network(n_providers=3, data_directory=tmp_path) as cluster:
         assert {p["id"]: p["owner"] for p in cluster.providers} == before
