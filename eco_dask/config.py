@@ -158,7 +158,7 @@ def _seconds(name: str) -> float:
     value = _get(name)
     try:
         return float(parse_timedelta(value))
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ConfigurationError(
             f"eco-dask.{name} must be a duration such as '30 s'; got {value!r}"
         ) from error
@@ -168,7 +168,7 @@ def _size(name: str) -> int:
     value = _get(name)
     try:
         return int(parse_bytes(value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(
             f"eco-dask.{name} must be a size such as '64 MiB'; got {value!r}"
         ) from error

@@ -1,0 +1,101 @@
+"""Settings: every key has a default, a description and a reader that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dask
+import pytest
+import yaml
+
+import eco_dask.config
+from eco_dask.config import engine_rule, gateway_rule, quorum_rule, required_tags, worker_rule
+from eco_dask.errors import ConfigurationError
+
+FOLDER = Path(eco_dask.config.__file__).parent
+DEFAULTS = yaml.safe_load((FOLDER / "eco-dask.yaml").read_text())
+SCHEMA = yaml.safe_load((FOLDER / "eco-dask-schema.yaml").read_text())
+
+
+def compare(settings: dict, schema: dict, path: str) -> list[str]:
+    """Differences between settings and their schema."""
+    described = schema["properties"]
+    faults = [f"{path}.{key} only here or there" for key in settings.keys() ^ described.keys()]
+    for key in settings.keys() & described.keys():
+        node, value = described[key], settings[key]
+        where = f"{path}.{key}"
+        if node.get("additionalProperties") is not False and node["type"] == "object":
+            faults.append(f"{where} takes any key")
+        if path and not node.get("description"):
+            faults.append(f"{where} is not described")
+        if isinstance(value, dict):
+            faults += compare(value, node, where)
+    return faults
+
+
+def test_defaults_and_schema_name_the_same_settings_and_describe_each() -> None:
+    assert compare(DEFAULTS, SCHEMA, "") == []
+
+
+def test_the_defaults_can_be_read() -> None:
+    with dask.config.set(DEFAULTS):
+        assert gateway_rule().port == 8790
+        assert gateway_rule().inline_bytes_max == 65536
+        assert engine_rule().deadline_first_s == 600
+        assert worker_rule().cache_bytes == 1 << 30
+        assert quorum_rule().owners_min == 2
+        assert required_tags() == []
+
+
+READERS = {
+    "gateway.port": (gateway_rule, "x"),
+    "gateway.grace": (gateway_rule, "soon"),
+    "gateway.inline-bytes": (gateway_rule, "many"),
+    "gateway.value-bytes-max": (gateway_rule, None),
+    "lease.patience": (engine_rule, "long"),
+    "lease.losses-max": (engine_rule, []),
+    "quorum.size": (quorum_rule, "two"),
+    "quorum.require": (required_tags, "gpu"),
+    "worker.cache-bytes": (worker_rule, "lots"),
+    "worker.reconnect-max": (worker_rule, {}),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_setting_that_cannot_be_read_is_named_with_its_value(name: str) -> None:
+    read, value = READERS[name]
+    with dask.config.set({f"eco-dask.{name}": value}), pytest.raises(ConfigurationError) as caught:
+        read()
+    assert f"eco-dask.{name}" in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_environment_variables_override_the_defaults() -> None:
+    code = (
+        "import json, dask, eco_dask; from eco_dask.config import *; "
+        "print(json.dumps([quorum_rule().owners_min, gateway_rule().grace_s, "
+        "dask.config.get('eco-dask.quorum.attempts-max')]))"
+    )
+    environment = {
+        "DASK_ECO_DASK__QUORUM__SIZE": "3",
+        "DASK_ECO_DASK__GATEWAY__GRACE": "5 s",
+    }
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(shown.stdout) == [3, 5.0, 6]
+
+
+def test_an_accepted_error_or_a_quorum_becomes_a_rule() -> None:
+    assert quorum_rule(quorum=5).owners_min == 5
+    # A large quorum keeps spare attempts.
+    assert quorum_rule(quorum=5).attempts_max == 10
+    assert quorum_rule(error=1e-9).owners_min > quorum_rule(error=1e-2).owners_min
