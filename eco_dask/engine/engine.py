@@ -120,7 +120,7 @@ class Engine:
         )
         self._ballots[task.ballot] = ballot
         if task.require and (failure := self._missing(task)) is not None:
-            self._closing.fail(ballot, failure, ReceiptReason.CANCELLED)
+            self._closing.fail(ballot, failure, ReceiptReason.UNDECIDED)
             return
         self._line.add(ballot)
 
@@ -195,7 +195,7 @@ class Engine:
                 trusted_only=ballot.task.trusted_only,
                 waited_s=waited_s,
             )
-            self._closing.fail(ballot, failure, ReceiptReason.DISPUTED)
+            self._closing.fail(ballot, failure, ReceiptReason.UNDECIDED)
 
     def _may_return(self, ballot: Ballot) -> bool:
         """Whether a ballot lent to trusted workers, now gone, may go on with new owners."""
@@ -246,7 +246,7 @@ class Engine:
         if ballot.phase != "voting":
             return
         if ballot.losses > self._rule.losses_max:
-            self._closing.fail(ballot, LostTooOften(ballot.losses), ReceiptReason.CANCELLED)
+            self._closing.fail(ballot, LostTooOften(ballot.losses), ReceiptReason.UNDECIDED)
         else:
             self._closing.reconsider(ballot)
 
@@ -324,7 +324,7 @@ class Engine:
         if isinstance(reserve, OverBudget):
             if self._treasury.may_get_back(task.job):
                 return False
-            self._closing.fail(ballot, reserve, ReceiptReason.CANCELLED)
+            self._closing.fail(ballot, reserve, ReceiptReason.UNDECIDED)
             return True
         ballot.granted += 1
         ballot.wanted -= 1

@@ -25,6 +25,7 @@ class ReceiptReason(StrEnum):
     TRUSTED = "trusted"
     DISSENTED = "dissented"
     DISPUTED = "disputed"
+    UNDECIDED = "undecided"
     EXPIRED = "expired"
     RECALLED = "recalled"
     PROVIDER_LEFT = "provider-left"
@@ -58,6 +59,10 @@ _EXPLANATIONS: Final[Mapping[ReceiptReason, str]] = {
     ReceiptReason.DISSENTED: "The answer differed from the accepted one, so it was not paid.",
     ReceiptReason.DISPUTED: (
         "The answers to this task contradicted each other and none was accepted, so none was paid."
+    ),
+    ReceiptReason.UNDECIDED: (
+        "The task ended before enough answers were in to accept one: nobody else could be asked, "
+        "it was lost too often, or its budget was spent; so none was paid."
     ),
     ReceiptReason.EXPIRED: "No answer came before the deadline, so nothing was paid.",
     ReceiptReason.RECALLED: (

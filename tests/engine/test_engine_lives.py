@@ -239,7 +239,7 @@ def test_without_anybody_at_all_a_task_fails_after_patience_and_names_the_votes(
     net.answer("a", "1")
     assert net.tick() == []
     assert net.tick(299.0) == []
-    assert net.tick(1.0) == ["a disputed", "fail NobodyEligible"]
+    assert net.tick(1.0) == ["a undecided", "fail NobodyEligible"]
     failure = net.failure
     assert isinstance(failure, act.NobodyEligible)
     assert [a.provider for a in failure.attempts] == ["a"]

@@ -214,7 +214,7 @@ def test_tasks_of_one_job_that_wait_for_each_others_points_do_not_wait_for_ever(
     for name in ("t0", "t1"):  # together they hold all, and each lacks a second answer
         net.submit(name, owners=2, budget_mpt=25_000)
         net.answer("a", "1", name)
-    assert net.join("b*9") == ["a cancelled", "fail OverBudget", "ask b"]
+    assert net.join("b*9") == ["a undecided", "fail OverBudget", "ask b"]
     assert "deliver 1" in net.answer("b", "1", "t1")
 
 
