@@ -39,6 +39,7 @@ _ADAPTERS = {
     "xarray": "eco_dask.values.labelled",
     "scipy": "eco_dask.values.sparse",
     "cupy": "eco_dask.values.device",
+    "cftime": "eco_dask.values.calendars",
 }
 
 

@@ -50,6 +50,21 @@ def put_extension_array(w: Writer, array: Any) -> None:
     put_column(w, array)
 
 
+def put_dtype(w: Writer, dtype: Any) -> None:
+    """Append a pandas dtype that stands by itself, as a column of it without rows."""
+    w.open(b"pandas.dtype")
+    put_extension_array(w, dtype.construct_array_type()._from_sequence([], dtype=dtype))  # noqa: SLF001  pandas' own interface for extensions
+    w.close()
+
+
+def get_dtype(r: Reader) -> Any:
+    """Return what :func:`put_dtype` put."""
+    column = get_column(r)
+    if isinstance(column, np.ndarray) or len(column):
+        raise ValueCodecError("a pandas dtype is written as a column of it without rows")
+    return column.dtype
+
+
 def get_column(r: Reader) -> Any:
     """Return what :func:`put_column` put."""
     column = r.value()

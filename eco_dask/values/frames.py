@@ -15,7 +15,14 @@ import pandas as pd
 
 from eco_dask.errors import ValueCodecError
 from eco_dask.values import columns
-from eco_dask.values.columns import get_column, get_index, put_column, put_extension_array
+from eco_dask.values.columns import (
+    get_column,
+    get_dtype,
+    get_index,
+    put_column,
+    put_dtype,
+    put_extension_array,
+)
 from eco_dask.values.stream import Get, Put, Reader, Writer
 from eco_dask.values.times import get_zone, put_zone
 
@@ -206,6 +213,7 @@ _PUTTERS: dict[type, Put] = {
 }
 GETTERS: dict[bytes, Get] = {
     **columns.GETTERS,
+    b"pandas.dtype": get_dtype,
     b"pandas.DataFrame": _get_frame,
     b"pandas.Series": _get_series,
     **{f"pandas.{cls.__name__}".encode(): _get_index for cls in _INDEXES},
@@ -222,4 +230,6 @@ def find_putter(cls: type) -> Put | None:
     """Return how to put a value of a class of pandas, or None."""
     if issubclass(cls, pd.api.extensions.ExtensionArray):
         return put_extension_array
+    if issubclass(cls, pd.api.extensions.ExtensionDtype):
+        return put_dtype
     return _PUTTERS.get(cls)

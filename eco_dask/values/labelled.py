@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core.indexing import ExplicitlyIndexed, PandasIndexingAdapter
+from xarray.core.indexing import (
+    ExplicitlyIndexed,
+    PandasIndexingAdapter,
+    PandasMultiIndexingAdapter,
+)
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from eco_dask.errors import ValueCodecError
@@ -66,6 +70,36 @@ def _get_index_variable(r: Reader) -> Any:
     variable = made[dims[0]]
     variable.attrs = attrs
     return variable
+
+
+def _put_adapter(w: Writer, adapter: Any) -> None:
+    """Append the data of an index variable, which ``xarray.map_blocks`` hands from task to task."""
+    w.open(b"xarray.PandasIndexingAdapter")
+    w.put(adapter.array)
+    w.put(adapter.dtype)
+    w.close()
+
+
+def _get_adapter(r: Reader) -> Any:
+    index, dtype = get_index(r), r.value()
+    if isinstance(index, pd.MultiIndex):
+        raise ValueCodecError("an xarray index adapter holds no pandas MultiIndex")
+    return PandasIndexingAdapter(index, dtype)
+
+
+def _put_multi_adapter(w: Writer, adapter: Any) -> None:
+    w.open(b"xarray.PandasMultiIndexingAdapter")
+    w.put(adapter.array)
+    w.put(adapter.dtype)
+    w.put(adapter.level)
+    w.close()
+
+
+def _get_multi_adapter(r: Reader) -> Any:
+    index, dtype, level = get_index(r), r.value(), r.value()
+    if not isinstance(index, pd.MultiIndex) or (level is not None and level not in index.names):
+        raise ValueCodecError("an xarray level's index is no pandas MultiIndex with such a level")
+    return PandasMultiIndexingAdapter(index, dtype, level)
 
 
 def _put_coordinates(w: Writer, indexes: Any, variables: dict[Any, Any]) -> None:
@@ -173,12 +207,16 @@ _PUTTERS: dict[type, Callable[[Writer, Any], None]] = {
     xr.IndexVariable: _put_variable,
     xr.DataArray: _put_array,
     xr.Dataset: _put_dataset,
+    PandasIndexingAdapter: _put_adapter,
+    PandasMultiIndexingAdapter: _put_multi_adapter,
 }
 GETTERS: dict[bytes, Get] = {
     b"xarray.Variable": _get_variable,
     b"xarray.IndexVariable": _get_index_variable,
     b"xarray.DataArray": _get_array,
     b"xarray.Dataset": _get_dataset,
+    b"xarray.PandasIndexingAdapter": _get_adapter,
+    b"xarray.PandasMultiIndexingAdapter": _get_multi_adapter,
 }
 
 

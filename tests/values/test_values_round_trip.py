@@ -230,3 +230,13 @@ def test_any_numpy_array_comes_back(data):
         assert decoded.tobytes() == array.tobytes()
     else:
         assert repr(decoded.tolist()) == repr(array.tolist())
+
+
+@pytest.mark.parametrize("name", ["x", "y", "z"])
+def test_data_of_index_variables_comes_back(name):
+    dataset = corpus.XARRAY["dataset_stacked" if name == "z" else "dataset"]
+    data = dataset.variables[name]._data
+    decoded = encode(data).decode()
+    assert type(decoded) is type(data)
+    assert decoded.dtype == data.dtype
+    np.testing.assert_array_equal(np.asarray(decoded), np.asarray(data))

@@ -10,6 +10,7 @@ import uuid
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from zoneinfo import ZoneInfo
 
+import cftime
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -90,6 +91,15 @@ PLAIN = {
     "numpy_unique_all": np.unique_all([1, 2, 1]),
     "numpy_unique_counts": np.unique_counts([1, 2, 1]),
     "numpy_unique_inverse": np.unique_inverse([1, 2, 1]),
+    "cftime_no_leap": cftime.DatetimeNoLeap(2000, 3, 1, 12, 30, 59, 999),
+    "cftime_360": cftime.Datetime360Day(-1, 2, 30),
+    "cftime_gregorian": cftime.DatetimeGregorian(1, 1, 1),
+    "cftime_base": cftime.datetime(2000, 2, 30, calendar="360_day"),
+    "cftime_year_zero": cftime.datetime(0, 1, 1, calendar="proleptic_gregorian"),
+    "pandas_string_dtype": pd.StringDtype("pyarrow", na_value=np.nan),
+    "pandas_category_dtype": pd.CategoricalDtype(["a", "b"], ordered=True),
+    "pandas_zoned_dtype": pd.DatetimeTZDtype("ns", "Europe/Paris"),
+    "pandas_nullable_dtype": pd.Int16Dtype(),
     "registered_dataclass": Fit("a", (1.0, 2.0)),
     "registered_namedtuple": Point(1, [2]),
     "registered_enum": Season.SUMMER,
