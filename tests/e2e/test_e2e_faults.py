@@ -14,7 +14,7 @@ import eco_dask
 from eco_dask import EcoCluster
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
-from eco_dask.testing import FLEETS, honest, misbehaving
+from eco_dask.testing import honest, misbehaving
 
 TASKS = 60
 #: 4 KiB each: too large to come along with its commitment in these networks.
@@ -36,7 +36,7 @@ def ramp(i):
     return np.arange(i, i + 512.0)
 
 
-def compute(client: Client, job: eco_dask.Job | None = None) -> None:
+def compute(client: Client) -> None:
     results = client.gather(client.map(ramp, range(TASKS), pure=False))
     np.testing.assert_array_equal(results, EXPECTED)
 
@@ -138,8 +138,6 @@ def test_who_never_answers_or_vanishes_costs_time_only() -> None:
         until(lambda: not by_owner(cluster, "ghost")["connected"], "the ghost is gone")
         assert by_owner(cluster, "sleeper")["posted_mpt"] == 0
         assert by_owner(cluster, "sleeper")["strikes"] > 0
-        assert by_owner(cluster, "ghost")["strikes"] == 0
-
-
-def test_every_fleet_is_made_of_known_behaviours() -> None:
-    assert all(spec.owner for fleet in FLEETS.values() for spec in fleet)
+        # Leaving is no lie. (On a busy machine its last leases may pass their deadline first.)
+        assert reasons(cluster, "ghost").keys() & {"provider-left", "expired"}
+        assert not reasons(cluster, "ghost").keys() & {"dissented", "value-withheld"}
