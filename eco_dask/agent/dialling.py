@@ -17,7 +17,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
-from eco_dask.providers.benchmark import run_benchmark
+from eco_dask.providers.benchmark import SIZE_MAX, run_benchmark
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.certificates import check_fingerprint, client_context
 from eco_dask.providers.detect import software
@@ -104,6 +104,11 @@ class Connection:
                     require_version(protocol)
                     self._introduce(nonce, session)
                 case m.BenchmarkAsked(seed, steps, size):
+                    if size > SIZE_MAX:
+                        raise WireError(
+                            "benchmark-size",
+                            f"the gateway asks for matrices of {size} rows; {SIZE_MAX} is the most",
+                        )
                     run = await asyncio.to_thread(
                         run_benchmark, seed, steps, size, time.perf_counter, time.process_time
                     )

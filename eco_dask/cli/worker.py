@@ -110,7 +110,10 @@ def prepare(
     globals()["_claim"] = claim_identity(home)
     slots = nthreads or max(1, (os.cpu_count() or 2) // 2)
     memory_bytes = parse_bytes(memory_limit) if memory_limit else None
-    capability = detect(slots * threads_per_slot, memory_bytes)
+    # The runner's BLAS has as many threads as a slot, not as this process: they change last bits.
+    capability = replace(
+        detect(slots * threads_per_slot, memory_bytes), blas_threads=threads_per_slot
+    )
     cache_bytes = parse_bytes(cache_limit) if cache_limit else worker_rule().cache_bytes
     limits = gateway_rule().limits
     about = Introduction(found, identity, capability, slots, cache_bytes, limits)
