@@ -141,7 +141,7 @@ class Gateway:
             return
         for lease in tuple(session.leases):
             self._granted.pop(lease, None)
-        session.leases.clear()
+            session.forget(lease)
         self.feed(ev.ProviderLeft(provider, self.now_s(), _chance()))
         self._update_slots()
 

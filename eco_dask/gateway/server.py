@@ -217,14 +217,11 @@ class ProviderSocket(WebSocketHandler):
                 else:
                     session.send(m.Release((message.lease,)))
             case m.Declined(lease):
-                if session.leases.pop(lease, None) is not None:
-                    gateway.decline(lease)
+                self._on_declined(session, lease)
             case m.ValuePart():
                 self._on_part(session, message)
             case m.ValueGone(lease):
-                if lease in session.leases and session.leases[lease].fetching:
-                    session.forget(lease)
-                    gateway.value_failed(lease, mismatch=False)
+                self._on_value_gone(session, lease)
             case m.Missing(lease, digests):
                 granted = session.leases.get(lease)
                 if granted is not None:
@@ -242,6 +239,20 @@ class ProviderSocket(WebSocketHandler):
         session.outbox = None
         self._end_grace(session)
         self.close()
+
+    def _on_declined(self, session: Session, lease: LeaseId) -> None:
+        granted = session.leases.get(lease)
+        if granted is not None and granted.digest is not None:
+            # It has answered: what it can still take back is the promise of the bytes.
+            self._on_value_gone(session, lease)
+        elif granted is not None:
+            session.forget(lease)
+            self.gateway.decline(lease)
+
+    def _on_value_gone(self, session: Session, lease: LeaseId) -> None:
+        if lease in session.leases and session.leases[lease].fetching:
+            session.forget(lease)
+            self.gateway.value_failed(lease, mismatch=False)
 
     def _on_committed(self, session: Session, message: m.Committed) -> None:
         lease = message.lease

@@ -122,6 +122,10 @@ class Withhold(Behaviour):
         """Have nothing."""
 
 
+class Renege(Withhold):
+    """Commits, and gives the lease back as if unanswered when its bytes are asked for."""
+
+
 class Mismatch(Behaviour):
     """Commits to the right value and serves other bytes of the same length."""
 
@@ -193,6 +197,7 @@ BEHAVIOURS: Mapping[str, Callable[[str, Random], Behaviour]] = {
     "vanish": lambda answers, dice: Vanish(dice, int(answers or 0)),
     "stall": lambda _, dice: Stall(dice),
     "withhold": lambda _, dice: Withhold(dice),
+    "renege": lambda _, dice: Renege(dice),
     "mismatch": lambda _, dice: Mismatch(dice),
     "garbage": lambda _, dice: Garbage(dice),
     "flood": lambda _, dice: Flood(dice),

@@ -59,6 +59,7 @@ FLEETS: Mapping[str, tuple[ProviderSpec, ...]] = {
     ),
     "claims errors": (*honest("ann", "bob"), misbehaving("mallory", "error:0.5")),
     "withholds": (*honest("ann", "bob"), misbehaving("mallory", "withhold")),
+    "reneges": (*honest("ann", "bob"), misbehaving("mallory", "renege")),
     "serves other bytes": (*honest("ann", "bob"), misbehaving("mallory", "mismatch")),
     "sends garbage": (*honest("ann", "bob"), misbehaving("mallory", "garbage")),
     "never answers": (*honest("ann", "bob"), misbehaving("mallory", "stall")),

@@ -16,8 +16,9 @@ from eco_dask.agent.agent import Agent
 from eco_dask.agent.runner_process import Done, Raised
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
 from eco_dask.cli.worker import prepare, serve
-from eco_dask.testing.behaviours import Behaviour, behaviour_of
+from eco_dask.testing.behaviours import Behaviour, Renege, behaviour_of
 from eco_dask.types import LeaseId
+from eco_dask.wire import messages as m
 
 
 class MisbehavingAgent(Agent):
@@ -40,6 +41,12 @@ class MisbehavingAgent(Agent):
             task = asyncio.create_task(self._connection._write(noise))  # noqa: SLF001
             self._noises.add(task)
             task.add_done_callback(self._noises.discard)
+
+    def _serve(self, lease: LeaseId) -> None:
+        if isinstance(self._behaviour, Renege):
+            self._say(m.Declined(lease, "changed-mind", "what lease?"))
+        else:
+            super()._serve(lease)
 
     def _bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
         answer = self._answers.get(lease)

@@ -27,6 +27,7 @@ ZOO = (
     misbehaving("gang", "collude:7", seed="another machine"),
     misbehaving("claimer", "error:0.5"),
     misbehaving("withholder", "withhold"),
+    misbehaving("reneger", "renege"),
     misbehaving("swapper", "mismatch"),
     misbehaving("babbler", "garbage"),
 )
@@ -77,6 +78,7 @@ CAUGHT = {
     "liar": "dissented",
     "claimer": "dissented",
     "withholder": "value-withheld",
+    "reneger": "value-withheld",
     "swapper": "value-mismatch",
 }
 
