@@ -19,6 +19,7 @@ from xarray.core.indexing import (
     PandasMultiIndexingAdapter,
 )
 from xarray.indexes import PandasIndex, PandasMultiIndex
+from xarray.namedarray.utils import ReprObject
 
 from eco_dask.errors import ValueCodecError
 from eco_dask.values.columns import get_index
@@ -100,6 +101,16 @@ def _get_multi_adapter(r: Reader) -> Any:
     if not isinstance(index, pd.MultiIndex) or (level is not None and level not in index.names):
         raise ValueCodecError("an xarray level's index is no pandas MultiIndex with such a level")
     return PandasMultiIndexingAdapter(index, dtype, level)
+
+
+def _put_marker(w: Writer, marker: Any) -> None:
+    """Append a marker, such as the name that a DataArray's own data has inside xarray."""
+    w.tokens.append(b"xarray.ReprObject")
+    w.put(marker._value)  # noqa: SLF001  all that it is
+
+
+def _get_marker(r: Reader) -> Any:
+    return ReprObject(r.typed(str))
 
 
 def _put_coordinates(w: Writer, indexes: Any, variables: dict[Any, Any]) -> None:
@@ -207,6 +218,7 @@ _PUTTERS: dict[type, Callable[[Writer, Any], None]] = {
     xr.IndexVariable: _put_variable,
     xr.DataArray: _put_array,
     xr.Dataset: _put_dataset,
+    ReprObject: _put_marker,
     PandasIndexingAdapter: _put_adapter,
     PandasMultiIndexingAdapter: _put_multi_adapter,
 }
@@ -215,6 +227,7 @@ GETTERS: dict[bytes, Get] = {
     b"xarray.IndexVariable": _get_index_variable,
     b"xarray.DataArray": _get_array,
     b"xarray.Dataset": _get_dataset,
+    b"xarray.ReprObject": _get_marker,
     b"xarray.PandasIndexingAdapter": _get_adapter,
     b"xarray.PandasMultiIndexingAdapter": _get_multi_adapter,
 }

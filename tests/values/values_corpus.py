@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import scipy.sparse
 import xarray as xr
+from xarray.namedarray.utils import ReprObject
 
 from eco_dask.values import register
 
@@ -96,6 +97,7 @@ PLAIN = {
     "cftime_gregorian": cftime.DatetimeGregorian(1, 1, 1),
     "cftime_base": cftime.datetime(2000, 2, 30, calendar="360_day"),
     "cftime_year_zero": cftime.datetime(0, 1, 1, calendar="proleptic_gregorian"),
+    "xarray_marker": ReprObject("<this-array>"),
     "pandas_string_dtype": pd.StringDtype("pyarrow", na_value=np.nan),
     "pandas_category_dtype": pd.CategoricalDtype(["a", "b"], ordered=True),
     "pandas_zoned_dtype": pd.DatetimeTZDtype("ns", "Europe/Paris"),
