@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
