@@ -41,6 +41,7 @@ def test_suite_of_dask_passes_on_a_network(suite, tmp_path, record_property):
     started_s = time.monotonic()
     report, printed = run(suite, tmp_path / "report.json")
     outcomes, totals = report["outcomes"], report["totals"]
+    assert totals, f"the network did not come up or did not go down\n{printed}"
     counts = Counter(outcomes.values())
     said = ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items()))
     record_property(
