@@ -1,0 +1,42 @@
+"""The sketch of a value, encoded or not: where the codec and verification meet.
+
+value ──encode──► EncodedValue ──floats_apart──► digest, arrays ──sketch_parts──► Sketch
+
+Not plugged into the engine yet: ballots still compare digests.
+"""
+
+from __future__ import annotations
+
+from eco_dask.values.apart import floats_apart
+from eco_dask.values.encoded import EncodedValue, encode
+from eco_dask.verification.sketch import Sketch, sketch_parts
+
+
+def sketch(value: object, seed: bytes) -> Sketch:
+    """Sketch a value.
+
+    Parameters
+    ----------
+    value : object
+        Anything the safe codec encodes.
+    seed : bytes
+        32 random bytes that nobody knew when the value was committed to.
+
+    Raises
+    ------
+    ValueCodecError
+        If it has no encoding, or (a SketchError) too many parts.
+    """
+    return sketch_encoded(encode(value), seed)
+
+
+def sketch_encoded(encoded: EncodedValue, seed: bytes) -> Sketch:
+    """Sketch an encoded value without decoding it.
+
+    Raises
+    ------
+    ValueCodecError
+        If it is none; it may come from a stranger.
+    """
+    apart = floats_apart(encoded)
+    return sketch_parts(apart.rest, apart.arrays, seed)
