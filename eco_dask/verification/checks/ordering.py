@@ -50,7 +50,8 @@ def _one_of_each(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Replace -0.0 by 0.0 and every NaN by the same: numpy's own sort may do so, too."""
     if block.dtype.kind != "f":
         return block
-    block = block + block.dtype.type(0)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        block = block + block.dtype.type(0)
     missing = np.isnan(block)
     if missing.any():
         block[missing] = np.nan
