@@ -167,7 +167,7 @@ class Closing:
         agreeing = [a for a in ballot.attempts if self._policy.same(kind, attempt, a)]
         ballot.units = self._engine.work_units(ballot, agreeing)
         for one in agreeing:
-            self._engine.histories.observe(kind, one)
+            self._engine.observe(ballot, one)
         if isinstance(attempt.answer, ErrorAnswer):
             self._engine.do(DeliverError(ballot.task.ballot, attempt.answer))
         else:

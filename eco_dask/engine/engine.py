@@ -39,7 +39,7 @@ from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
 from eco_dask.verification.policy import QuorumPolicy, VerificationPolicy
 
-#: Slower machines than this get no longer deadlines: a score is measured by the provider itself.
+#: Slower machines than this get no longer deadlines.
 _SCORE_MIN = 0.1
 
 
@@ -304,6 +304,11 @@ class Engine:
         """Return a lease without a receipt."""
         return self._leases.get(lease)
 
+    def observe(self, ballot: Ballot, attempt: Attempt) -> None:
+        """Remember what an accepted attempt cost."""
+        speed = _speed_of(ballot.leases[attempt.lease].provider)
+        self.histories.observe(ballot.task.kind, attempt, speed)
+
     def work_units(self, ballot: Ballot, agreeing: list[Attempt]) -> float:
         """Work that everyone who agreed is paid for."""
         return self._treasury.work_units(ballot.task.kind, agreeing)
@@ -361,9 +366,9 @@ class Engine:
         if history is None:
             # Unknown work is assumed long: nothing is queued behind it.
             return rule.deadline_first_s, rule.deadline_first_s
-        estimate_s = history.typical_s
-        slowest_s = history.slowest_s / min(max(provider.score, _SCORE_MIN), 1.0)
-        return estimate_s, max(rule.deadline_min_s, rule.deadline_factor * slowest_s)
+        speed = _speed_of(provider)
+        deadline_s = rule.deadline_factor * history.slowest_s / speed
+        return history.typical_s / speed, max(rule.deadline_min_s, deadline_s)
 
     def _missing(self, task: Task) -> CapabilityMissing | None:
         connected = [
@@ -380,3 +385,7 @@ class Engine:
         if entries or receipts:
             actions.insert(0, Record(entries, receipts))
         return actions
+
+
+def _speed_of(provider: Provider) -> float:
+    return max(provider.score, _SCORE_MIN)

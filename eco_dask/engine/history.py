@@ -29,9 +29,13 @@ class KindHistory:
         self._typical = (0.0, 0.0)
         self._stale = 0
 
-    def observe(self, attempt: Attempt) -> None:
-        """Remember what an accepted attempt cost."""
-        self._walls_s.append(attempt.wall_s)
+    def observe(self, attempt: Attempt, speed: float = 1.0) -> None:
+        """Remember what an accepted attempt cost a provider of that speed.
+
+        Seconds are kept as the reference core's: a deadline that divides a slow provider's own
+        seconds by its speed once more would hardly ever pass.
+        """
+        self._walls_s.append(attempt.wall_s * speed)
         self._units.append(attempt.work_units)
         self._owners.append(attempt.owner)
         # Two medians of 64 numbers cost 10 us: more than the rest of a small task's bookkeeping.
@@ -41,12 +45,12 @@ class KindHistory:
 
     @property
     def slowest_s(self) -> float:
-        """Seconds of the slowest remembered attempt."""
+        """Seconds of the slowest remembered attempt, on a reference core."""
         return max(self._walls_s)
 
     @property
     def typical_s(self) -> float:
-        """Median seconds of an attempt."""
+        """Median seconds of an attempt, on a reference core."""
         return self._typical[0]
 
     @property
@@ -71,10 +75,10 @@ class Histories:
         """Return the history of ``kind``, or None before its first accepted attempt."""
         return self._kinds.get(kind)
 
-    def observe(self, kind: TaskKind, attempt: Attempt) -> None:
-        """Remember what an accepted attempt of ``kind`` cost."""
+    def observe(self, kind: TaskKind, attempt: Attempt, speed: float = 1.0) -> None:
+        """Remember what an accepted attempt of ``kind`` cost a provider of that speed."""
         history = self._kinds.pop(kind, None) or KindHistory()
         self._kinds[kind] = history
-        history.observe(attempt)
+        history.observe(attempt, speed)
         if len(self._kinds) > self._kinds_max:
             del self._kinds[next(iter(self._kinds))]

@@ -59,3 +59,12 @@ def test_the_kind_unused_for_longest_is_forgotten() -> None:
     assert histories.get(TaskKind("dot")) is None
     assert histories.get(TaskKind("sum")) is not None
     assert histories.get(TaskKind("fft")) is not None
+
+
+def test_seconds_are_those_of_a_reference_core() -> None:
+    history = KindHistory()
+    for _ in range(3):
+        history.observe(attempt(wall_s=20.0), 0.1)
+        history.observe(attempt(wall_s=1.0), 2.0)
+    assert history.slowest_s == pytest.approx(2.0)
+    assert history.typical_s == pytest.approx(2.0)
