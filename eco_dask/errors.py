@@ -17,8 +17,7 @@
         ├── TaskRefusedError        it cannot run on providers at all
         ├── NoEligibleProviderError nobody is left who could compute it
         ├── DisputedTaskError       the votes contradict each other for good
-        ├── BudgetExceededError     the job's budget does not cover it
-        └── TaskCancelledError      the recruiter let go of it
+        └── BudgetExceededError     the job's budget does not cover it
 """
 
 from __future__ import annotations
@@ -113,10 +112,6 @@ class DisputedTaskError(TaskError):
 
 class BudgetExceededError(TaskError):
     """The job's budget does not cover another attempt."""
-
-
-class TaskCancelledError(TaskError):
-    """The recruiter let go of the task."""
 
 
 class RemoteTaskError(TaskError):

@@ -24,6 +24,7 @@ from eco_dask.types import Digest, LeaseId
 from eco_dask.wire import messages as m
 from eco_dask.wire.cache import BlobCache
 from eco_dask.wire.fields import Buffer
+from eco_dask.wire.messages import LISTED_MAX
 from eco_dask.wire.values import ValueAssembler, split
 
 logger = logging.getLogger(__name__)
@@ -210,7 +211,8 @@ class Agent:
         evicted = self._cache.add(digest, value)
         if not evicted:
             return
-        self._say(m.Evicted(tuple(evicted)))
+        for start in range(0, len(evicted), LISTED_MAX):
+            self._say(m.Evicted(tuple(evicted[start : start + LISTED_MAX])))
         if digest in evicted:
             # It does not fit beside what other leases need: those that need it go elsewhere.
             for lease in tuple(self._waiting):
@@ -274,7 +276,8 @@ class Agent:
         absent = tuple(d for d in missing if d not in self._asked)
         if absent:
             self._asked.update(absent)
-            self._say(m.Missing(lease.lease, absent))
+            for start in range(0, len(absent), LISTED_MAX):
+                self._say(m.Missing(lease.lease, absent[start : start + LISTED_MAX]))
 
     def _held(self, digest: Digest) -> Buffer:
         value = self._cache.get(digest)

@@ -78,6 +78,9 @@ def run_task(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) 
 
     Inputs are decoded afresh for each task, so that one which changes them in place harms nobody.
     """
+    if not task:
+        # Too large for a lease: it came by digest, as the first constant.
+        task, *constants = constants
     run_spec, keys, by_value, classes, vouched = pickle.loads(task, buffers=constants)  # noqa: S301  the recruiter's code, in its sandbox
     for cls in classes:
         register(cls)

@@ -18,13 +18,16 @@ import cloudpickle
 from blake3 import blake3
 
 from eco_dask.dask_internals import GraphNode
-from eco_dask.errors import ValueCodecError
+from eco_dask.errors import TaskRefusedError, ValueCodecError
 from eco_dask.types import Digest
 from eco_dask.values import EncodedValue, encode
 from eco_dask.values.registered import classes_needed
+from eco_dask.wire.messages import INPUTS_MAX
 
 #: Constants larger than this travel once per provider, by digest, instead of with each task.
 CONSTANT_BYTES_MIN = 32 * 1024
+#: A larger pickle travels by digest, too: a lease must fit one frame.
+TASK_BYTES_MAX = 1 << 20
 #: Above this BLAKE3 gains from more than one core.
 _PARALLEL_HASH_BYTES_MIN = 1 << 20
 #: Names in a pickle that show that a task opens files or stores: only the operator's own workers
@@ -108,15 +111,21 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] 
             by_value[key] = value
 
     task, buffers = _pickle((run_spec, tuple(keys), by_value, tuple(classes), tuple(vouched)))
+    raws: list[memoryview] = [buffer.raw() for buffer in buffers]
+    sent = task
+    if len(task) > TASK_BYTES_MAX:
+        # An empty task says that the first constant is the task.
+        raws.insert(0, memoryview(task))
+        sent = b""
     constants: list[Digest] = []
-    for buffer in buffers:
-        raw = buffer.raw()
+    for raw in raws:
         threads = blake3.AUTO if raw.nbytes > _PARALLEL_HASH_BYTES_MIN else 1
         digest = Digest(blake3(raw, max_threads=threads).digest())
         constants.append(digest)
         blobs[digest] = (raw,)
+    _require_few(len(digests), len(constants))
     return Package(
-        task,
+        sent,
         tuple(digests),
         tuple(constants),
         blobs,
@@ -124,6 +133,15 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] 
         and _STORAGE.search(task) is not None,
         uses_gpu=uses_gpu or (b"cupy" in task and _GPU.search(task) is not None),
     )
+
+
+def _require_few(inputs: int, constants: int) -> None:
+    """Refuse a task that no lease can name the values of."""
+    if max(inputs, constants) > INPUTS_MAX:
+        raise TaskRefusedError(
+            f"the task needs {inputs} inputs and {constants} large constants; a task on providers "
+            f"may need {INPUTS_MAX} of each. Combine them in steps, as in a tree reduction."
+        )
 
 
 def _pickle(value: object) -> tuple[bytes, list[pickle.PickleBuffer]]:

@@ -19,7 +19,6 @@ from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_schedul
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
 from eco_dask.jobs import ANNOTATION, JobSpec
-from eco_dask.ledger.accounts import owner_account
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.totals import JobTotals
@@ -202,10 +201,6 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             empty = JobTotals(progress.spec.id, 0, 0, 0, {})
             listed.insert(0, {"progress": _plain(progress), "totals": asdict(empty)})
         return listed
-
-    def owner_balance(self, owner: str) -> dict[str, int]:
-        """Return an owner's points."""
-        return asdict(self.ledger.balance(owner_account(owner)))  # type: ignore[arg-type]
 
     def _count(self, annotation: dict[str, Any]) -> None:
         progress = self.jobs.get(annotation["id"])
