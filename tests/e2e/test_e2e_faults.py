@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from conftest import by_owner, network, until
 from distributed import Client
+from e2e_network import by_owner, network, until
 
 import eco_dask
 from eco_dask import EcoCluster

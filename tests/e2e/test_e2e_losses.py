@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import QUICK, network, processes, until
 from distributed import Client
+from e2e_network import QUICK, network, processes, until
 
 from eco_dask import EcoCluster
 from eco_dask.ledger.database import open_database

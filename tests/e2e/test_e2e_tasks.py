@@ -8,8 +8,8 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from conftest import by_owner, network, until
 from distributed import Client, wait
+from e2e_network import by_owner, network, until
 
 import eco_dask
 from eco_dask import EcoCluster
