@@ -1,0 +1,1 @@
+"""Energy: metered where possible, modelled where not, always labelled with its source."""
