@@ -15,7 +15,7 @@ import psutil
 from eco_dask.energy.readers.bank import Bank, Meter
 from eco_dask.energy.readers.clock import Clock, system_clock
 from eco_dask.energy.readers.monotone import CounterRule, MonotoneCounter, RawCounter
-from eco_dask.energy.readers.sysfs import number_of, text_of
+from eco_dask.energy.readers.sysfs import folders_of, number_of, text_of
 from eco_dask.energy.reading import Reading, Sample, Tier, Unavailable
 
 SOURCE = "battery"
@@ -46,9 +46,12 @@ class BatteryReader:
 
     def read(self) -> Sample:
         """Read all batteries now; see :class:`~eco_dask.energy.reading.Reader`."""
+        folders = folders_of(self._root, SOURCE)
+        if isinstance(folders, Unavailable):
+            return folders
         values: dict[str, RawCounter | Unavailable] = {}
         resting: dict[str, Reading | Unavailable] = {}
-        for folder in _batteries(self._root):
+        for folder in _batteries(folders):
             device = f"battery:{folder.name}"
             status = text_of(folder / "status")
             if status == "Discharging":
@@ -70,11 +73,7 @@ def plugged_in() -> bool | None:
     return None if battery is None else battery.power_plugged
 
 
-def _batteries(root: Path) -> list[Path]:
-    try:
-        folders = sorted(root.iterdir())
-    except OSError:
-        return []
+def _batteries(folders: list[Path]) -> list[Path]:
     # The scope "Device" is a mouse's or a headset's own battery.
     return [
         it

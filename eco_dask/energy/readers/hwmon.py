@@ -15,7 +15,7 @@ from eco_dask.energy.readers.monotone import (
     PowerIntegral,
     RawCounter,
 )
-from eco_dask.energy.readers.sysfs import number_of, text_of
+from eco_dask.energy.readers.sysfs import folders_of, number_of, text_of
 from eco_dask.energy.reading import Reading, Sample, Tier, Unavailable
 
 SOURCE = "amdgpu"
@@ -48,10 +48,13 @@ class AmdGpuReader:
 
     def read(self) -> Sample:
         """Read all cards now; see :class:`~eco_dask.energy.reading.Reader`."""
+        folders = folders_of(self._root, SOURCE)
+        if isinstance(folders, Unavailable):
+            return folders
         counters: dict[str, RawCounter | Unavailable] = {}
         powers: dict[str, float | Unavailable] = {}
         integrated: dict[str, Reading | Unavailable] = {}
-        for folder in _cards(self._root):
+        for folder in _cards(folders):
             device = f"gpu:{_pci_address(folder)}"
             if text_of(folder / "in1_label") == _NORTHBRIDGE:
                 integrated[device] = Unavailable(
@@ -66,11 +69,7 @@ class AmdGpuReader:
         return sample or Unavailable(SOURCE, f"no AMD graphics card in {self._root}")
 
 
-def _cards(root: Path) -> list[Path]:
-    try:
-        folders = sorted(root.iterdir())
-    except OSError:
-        return []
+def _cards(folders: list[Path]) -> list[Path]:
     return [folder for folder in folders if text_of(folder / "name") == "amdgpu"]
 
 

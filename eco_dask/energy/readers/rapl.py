@@ -16,13 +16,13 @@ from pathlib import Path
 from eco_dask.energy.readers.bank import Bank, Meter
 from eco_dask.energy.readers.clock import Clock, system_clock
 from eco_dask.energy.readers.monotone import CounterRule, MonotoneCounter, RawCounter
-from eco_dask.energy.readers.sysfs import number_of, text_of
+from eco_dask.energy.readers.sysfs import folders_of, number_of, text_of
 from eco_dask.energy.reading import Sample, Tier, Unavailable
 
 SOURCE = "rapl"
 POWERCAP = Path("/sys/class/powercap")
 
-_ZONE = re.compile(r"^(?P<driver>(?:intel|amd)-rapl(?:-mmio)?):(?P<path>\d+(?::\d+)?)$")
+_ZONE = re.compile(r"^(?:intel|amd)-rapl(?:-mmio)?:\d+(?::\d+)?$")
 _PACKAGE = re.compile(r"^package-(?P<package>\d+)(?:-die-(?P<die>\d+))?$")
 _RULE = CounterRule(watts_max=2000.0)
 #: A powered package draws at least its idle power, so its counter moves.
@@ -56,9 +56,12 @@ class RaplReader:
 
     def read(self) -> Sample:
         """Read all zones now; see :class:`~eco_dask.energy.reading.Reader`."""
-        zones = _zones(self._root)
+        entries = folders_of(self._root, SOURCE)
+        if isinstance(entries, Unavailable):
+            return entries
+        zones = _zones(entries)
         if not zones:
-            return Unavailable(SOURCE, _why_no_zone(self._root))
+            return Unavailable(SOURCE, _why_no_zone(entries))
         values: dict[str, RawCounter | Unavailable] = {}
         for zone in zones:
             if not any(self._same_counter(other, zone) for other in zones if other is not zone):
@@ -100,26 +103,22 @@ def permission_remedy(group_id: int) -> str:
     )
 
 
-def _zones(root: Path) -> list[_Zone]:
-    try:
-        entries = sorted(entry.name for entry in root.iterdir())
-    except OSError:
-        return []
+def _zones(entries: list[Path]) -> list[_Zone]:
     found: dict[str, _Zone] = {}
     # The registers before their memory-mapped copy: the first zone of a device is kept.
-    for name in sorted(entries, key=lambda it: ("mmio" in it, it)):
-        if _ZONE.match(name) and (device := _device(root, name)) is not None:
-            found.setdefault(device, _Zone(device, root / name))
+    for folder in sorted(entries, key=lambda it: ("mmio" in it.name, it.name)):
+        if _ZONE.match(folder.name) and (device := _device(folder)) is not None:
+            found.setdefault(device, _Zone(device, folder))
     return [found[device] for device in sorted(found)]
 
 
-def _device(root: Path, entry: str) -> str | None:
-    label = text_of(root / entry / "name") or ""
+def _device(folder: Path) -> str | None:
+    label = text_of(folder / "name") or ""
     if match := _PACKAGE.match(label):
         return f"cpu:{_socket(match)}"
-    parent, _, child = entry.rpartition(":")
-    if label == "dram" and child and ":" in parent:
-        package = _PACKAGE.match(text_of(root / parent / "name") or "")
+    parent, _, _ = folder.name.rpartition(":")
+    if label == "dram" and ":" in parent:
+        package = _PACKAGE.match(text_of(folder.with_name(parent) / "name") or "")
         return f"dram:{_socket(package)}" if package else None
     return None
 
@@ -159,10 +158,8 @@ def _counter(folder: Path) -> RawCounter | Unavailable:
     return RawCounter(raw_uj, range_uj)
 
 
-def _why_no_zone(root: Path) -> str:
-    if not root.is_dir():
-        return f"there is no {root}: a virtual machine, a container, or a CPU without RAPL"
-    labels = sorted({text_of(it / "name") or "" for it in root.iterdir()} - {""})
+def _why_no_zone(entries: list[Path]) -> str:
+    labels = sorted({text_of(it / "name") or "" for it in entries} - {""})
     if labels:
-        return f"{root} has no package zone, only {', '.join(labels)}, which cover something else"
-    return f"{root} has no RAPL zones: a virtual machine, or the intel_rapl_msr module is missing"
+        return f"powercap has no package zone, only {', '.join(labels)}, which cover something else"
+    return "powercap has no RAPL zones: a virtual machine, or the intel_rapl_msr module is missing"

@@ -15,6 +15,26 @@ def text_of(path: Path) -> str | None:
         return None
 
 
+def folders_of(root: Path, source: str) -> list[Path] | Unavailable:
+    """The entries of a sysfs class in the order of their names, or the reason why there are none.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of the class.
+    source : str
+        The reader that asks.
+    """
+    try:
+        return sorted(root.iterdir())
+    except FileNotFoundError:
+        return Unavailable(
+            source, f"there is no {root}: a virtual machine, a container, or no driver for it"
+        )
+    except OSError as error:
+        return Unavailable(source, f"cannot list {root}: {error.strerror or error}")
+
+
 def number_of(path: Path, source: str, *, remedy: str = "") -> int | Unavailable:
     """The whole number in a file, or the reason why there is none.
 
