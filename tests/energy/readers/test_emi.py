@@ -62,6 +62,7 @@ def test_a_version_1_meter_has_one_channel() -> None:
         (("RAPL_Package1_PKG", "RAPL_Package0_PKG"), {"cpu:1": 0, "cpu:0": 1}),
         (("VDDCR_VDD Power", "VDDCR_SOC Power", "Current Socket Power"), {"cpu:0": 2}),
         (("RAPL_Package0_PKG", "Current Socket Power"), {"cpu:0": 0}),
+        (("RAPL_Package1_PKG", "Current Socket Power"), {"cpu:1": 0}),
         (("RAPL_Package0_PP0", "Psys"), {}),
         ((), {}),
     ],

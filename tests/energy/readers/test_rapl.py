@@ -64,6 +64,27 @@ def test_a_wrap_uses_the_zones_own_range(tmp_path: Path) -> None:
     assert energies(reader.read())["cpu:0"] == 30 * J
 
 
+def test_a_range_below_the_counter_is_not_believed(tmp_path: Path) -> None:
+    root, clock = grow("powercap_amd", tmp_path), HandClock()
+    write(root / "intel-rapl:0/max_energy_range_uj", 1000 * J)
+    reader = RaplReader(root, clock)
+    reader.read()
+    clock.at_s += 1
+    write(root / "intel-rapl:0/energy_uj", 43_010 * J)
+    after = reader.read()["cpu:0"]
+    assert (after.energy_uj, after.epoch) == (0, 1)
+
+
+def test_a_counter_that_stands_still_is_not_passed_on(tmp_path: Path) -> None:
+    root, clock = grow("powercap_amd", tmp_path), HandClock()
+    reader = RaplReader(root, clock)
+    reader.read()
+    clock.at_s += 6
+    sample = reader.read()
+    assert isinstance(sample, Unavailable)
+    assert "stands still" in sample.reason
+
+
 def test_suspend_is_marked_as_a_gap(tmp_path: Path) -> None:
     root, clock = grow("powercap_amd", tmp_path), HandClock()
     reader = RaplReader(root, clock)
