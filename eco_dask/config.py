@@ -16,7 +16,8 @@ from dask.utils import parse_bytes, parse_timedelta
 
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
-from eco_dask.verification.quorum import QuorumRule, owners_for_error
+from eco_dask.verification.quorum import owners_for_error
+from eco_dask.verification.rules import QuorumRule
 from eco_dask.wire.limits import WireLimits
 
 

@@ -12,6 +12,8 @@ ProviderId = NewType("ProviderId", str)
 BallotId = NewType("BallotId", str)
 #: One task given to one provider, unique across gateways and restarts.
 LeaseId = NewType("LeaseId", str)
+#: One result that a recruiter waits for and that the gateway made itself of accepted ones.
+GateId = NewType("GateId", str)
 #: What a ``with eco_dask.job()`` block groups together.
 JobId = NewType("JobId", str)
 #: Tasks that run the same code: the prefix of the Dask key, such as ``sum`` of ``sum-3f2a``.

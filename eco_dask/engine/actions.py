@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eco_dask.ledger.book import Entry
 from eco_dask.ledger.receipts import Receipt
-from eco_dask.types import BallotId, LeaseId, ProviderId, TaskKind
+from eco_dask.types import BallotId, GateId, LeaseId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
 
 
@@ -45,6 +45,52 @@ class FetchValue:
     lease: LeaseId
     ballot: BallotId
     provider: ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class AskSketches:
+    """Draw a fresh seed and get these answers' sketches under it.
+
+    All of them were committed to before. The gateway makes the sketch itself of bytes that are
+    here, and asks the holders of the others.
+    """
+
+    ballot: BallotId
+    leases: tuple[LeaseId, ...]
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckValue:
+    """Check an answer whose bytes are here by algebra, off the event loop."""
+
+    ballot: BallotId
+    lease: LeaseId
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Deliver the result behind a gate: all that it rests on stands."""
+
+    gate: GateId
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """These ballots' results are wrong, or rest on wrong ones: let Dask compute them again.
+
+    Gates behind them are broken likewise. Ballots among them that were not delivered yet are over.
+    """
+
+    ballots: tuple[BallotId, ...]
+    gates: tuple[GateId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTask:
+    """What was kept in order to do a task again is no longer needed."""
+
+    ballot: BallotId
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +187,11 @@ Action = (
     | RecallLease
     | ReleaseAnswer
     | FetchValue
+    | AskSketches
+    | CheckValue
+    | OpenGate
+    | Revoke
+    | ForgetTask
     | Record
     | Strike
     | DeliverValue

@@ -23,7 +23,7 @@ from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
-from eco_dask.verification.policy import VerificationPolicy
+from eco_dask.verification.policy import Case, VerificationPolicy
 from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Closing:
                 self._on_disputed(ballot, verdict)
 
     def _verdict(self, ballot: Ballot) -> Verdict:
-        return self._policy.judge(ballot.task.kind, ballot.attempts, ballot.task.rule)
+        return self._policy.judge(_case(ballot))
 
     def _reopen(self, ballot: Ballot) -> None:
         ballot.phase = "voting"
@@ -152,7 +152,7 @@ class Closing:
         if not attempt.trusted or ballot.serving is None:
             return False
         serving = _answered(ballot.leases[ballot.serving])
-        return not serving.trusted and not self._policy.same(ballot.task.kind, serving, attempt)
+        return not serving.trusted and not self._policy.same(_case(ballot), serving, attempt)
 
     def _serve(self, ballot: Ballot, lease: LeaseId | None) -> None:
         self._engine.expect(ballot, (lease is not None) - (ballot.serving is not None))
@@ -163,8 +163,8 @@ class Closing:
     def _accept(self, ballot: Ballot, winner: HeldLease) -> None:
         """Deliver the winner; pay who agreed, strike who did not."""
         attempt = _answered(winner)
-        kind = ballot.task.kind
-        agreeing = [a for a in ballot.attempts if self._policy.same(kind, attempt, a)]
+        case = _case(ballot)
+        agreeing = [a for a in ballot.attempts if self._policy.same(case, attempt, a)]
         ballot.units = self._engine.work_units(ballot, agreeing)
         for one in agreeing:
             self._engine.observe(ballot, one)
@@ -182,7 +182,7 @@ class Closing:
 
     def _settle(self, ballot: Ballot, held: HeldLease, *, late: bool) -> None:
         attempt, winner = _answered(held), ballot.winner
-        if winner is None or not self._policy.same(ballot.task.kind, winner, attempt):
+        if winner is None or not self._policy.same(_case(ballot), winner, attempt):
             self._engine.do(Strike(held.provider.id, ReceiptReason.DISSENTED, held.id))
             self._engine.close_lease(ballot, held, ReceiptReason.DISSENTED)
         elif held.fault is not None:
@@ -221,3 +221,7 @@ def _answered(held: HeldLease) -> Attempt:
     if held.attempt is None:
         raise ValueError(f"lease {held.id!r} has no answer yet")
     return held.attempt
+
+
+def _case(ballot: Ballot) -> Case:
+    return Case(ballot.task.kind, tuple(ballot.attempts), ballot.task.rule)

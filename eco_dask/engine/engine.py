@@ -87,6 +87,8 @@ class Engine:
                 self.roster.set_slots(event.provider, event.slots)
             case ev.ProviderLeft():
                 self._on_left(event.provider)
+            case _ if isinstance(event, ev.LayerEvent):
+                raise NotImplementedError(event)
             case _:
                 assert_never(event)
         self._place()

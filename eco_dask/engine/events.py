@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eco_dask.engine.facts import Provider, Task
-from eco_dask.types import BallotId, LeaseId, ProviderId
+from eco_dask.types import BallotId, GateId, LeaseId, ProviderId
 from eco_dask.verification.attempt import Answer
+from eco_dask.verification.checks import CheckVerdict
+from eco_dask.verification.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,64 @@ class ValueFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SketchArrived:
+    """An answer's sketch under the seed of a round of comparison, or word that none will come."""
+
+    lease: LeaseId
+    round: int
+    sketch: Sketch | None
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckArrived:
+    """An algebraic check of an answer whose bytes are here was done."""
+
+    lease: LeaseId
+    verdict: CheckVerdict
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateReached:
+    """A result that the recruiter waits for was made here of these ballots' results."""
+
+    gate: GateId
+    ballots: tuple[BallotId, ...]
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateLeft:
+    """Nobody waits at that gate any more."""
+
+    gate: GateId
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsReleased:
+    """Dask let go of these results; nothing else that is still to be delivered rests on them."""
+
+    ballots: tuple[BallotId, ...]
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettlingAsked:
+    """The gateway cannot keep for long what is needed to do these tasks again: settle them now."""
+
+    ballots: tuple[BallotId, ...]
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed."""
 
@@ -113,6 +173,8 @@ class Ticked:
     chance: int
 
 
+#: What only the further layers of verification know of.
+LayerEvent = SketchArrived | CheckArrived | GateReached | GateLeft | ResultsReleased | SettlingAsked
 Event = (
     ProviderJoined
     | ProviderLeft
@@ -123,5 +185,6 @@ Event = (
     | LeaseDeclined
     | ValueArrived
     | ValueFailed
+    | LayerEvent
     | Ticked
 )

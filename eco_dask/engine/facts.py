@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eco_dask.types import Account, BallotId, JobId, OwnerId, ProviderId, TaskKind
-from eco_dask.verification.quorum import QuorumRule
+from eco_dask.verification.rules import QuorumRule, Rule
 
 Role = Literal["provider", "trusted"]
 
@@ -25,6 +25,8 @@ class Provider:
     cores: int = 1
     #: Speed relative to the reference core of :mod:`eco_dask.providers.benchmark`.
     score: float = 1.0
+    #: Network prefix that it dials from, such as ``"203.0.113.0/24"``; empty if unknown or local.
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,19 @@ class Task:
     job: JobId
     #: Who pays.
     payer: Account
-    rule: QuorumRule = field(default_factory=QuorumRule)
+    rule: Rule = field(default_factory=QuorumRule)
     #: Tags that a provider must have.
     require: frozenset[str] = frozenset()
     #: Only the operator's own workers may run it: it reads or writes storage, or is marked so.
     trusted_only: bool = False
     #: Most that the job may spend in all, ``None`` for no limit.
     budget_mpt: int | None = None
+    #: Ballots whose values it uses, also through structural tasks: what they rest on, it rests on.
+    inputs: tuple[BallotId, ...] = ()
+    #: Whether the recruiter sees this result itself, not only what is made of it.
+    wanted: bool = True
+    #: Whether an algebraic check of its result may be done at the gateway.
+    checkable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from eco_dask.gateway.submission import Submission
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import BallotId, JobId, LeaseId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.quorum import QuorumRule
+from eco_dask.verification.rules import QuorumRule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId
+from eco_dask.verification.sketch import Sketch
 
 #: Addresses of objects differ between honest processes: ``<Foo object at 0x7f3a...>``.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
@@ -65,6 +66,12 @@ class Attempt:
     wall_s: float
     #: Reference-core-seconds: the claim, bounded by what the gateway saw, times the score.
     work_units: float
+    #: Under the seed of the ballot's latest round of comparison; None if it was not asked for one.
+    sketch: Sketch | None = None
+    #: Commitment of the accepted answer that this one agreed with before its bytes were let go.
+    stands_for: Digest | None = None
+    #: Power of the algebraic check that the answer passed; 0 without one.
+    check_power: float = 0.0
 
     @property
     def digest(self) -> Digest:
@@ -74,4 +81,6 @@ class Attempt:
 
 def same_digest(a: Attempt, b: Attempt) -> bool:
     """Compare two attempts bit for bit; a value never agrees with an error."""
-    return type(a.answer) is type(b.answer) and a.digest == b.digest
+    return type(a.answer) is type(b.answer) and (a.stands_for or a.digest) == (
+        b.stands_for or b.digest
+    )

@@ -1,37 +1,107 @@
 """How the engine is told what answers prove: the seam where verification policies plug in.
 
-attempts of one task ──VerificationPolicy.judge──► verdict
+::
+
+    Case(kind, attempts, rule) ──judge(bar)──► verdict        learn(Evidence) ◄── what became known
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from eco_dask.types import TaskKind
+from eco_dask.types import OwnerId, TaskKind
 from eco_dask.verification.attempt import Attempt, same_digest
-from eco_dask.verification.quorum import QuorumRule, Verdict, judge
+from eco_dask.verification.quorum import Verdict, judge
+from eco_dask.verification.rules import QuorumRule, Rule
+
+#: How sure: enough for dependents to use the result, or enough for the recruiter to see it.
+Bar = Literal["flow", "deliver"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One task's answers."""
+
+    kind: TaskKind
+    attempts: tuple[Attempt, ...]
+    rule: Rule
+
+
+#: How something became known of an owner's answer.
+#: ``agreed``: accepted together with other owners' answers; ``audited``: a trusted worker, or the
+#: re-execution that a random draw ordered, gave the same; ``known``: a task whose answer was known;
+#: ``checked``: an algebraic check passed.
+Means = Literal["agreed", "audited", "known", "checked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What became known of one owner's answer to one task."""
+
+    kind: TaskKind
+    owner: OwnerId
+    right: bool
+    means: Means
+    #: Owners that gave the same answer, right or wrong, this one excluded.
+    alike: tuple[OwnerId, ...] = ()
+    #: Whether the answer had been accepted on its own, so that the draw of an audit was fair.
+    drawn: bool = False
 
 
 class VerificationPolicy(Protocol):
     """Decides ballots. May keep what it learns; must not look at a clock or roll dice."""
 
-    def judge(self, kind: TaskKind, attempts: Sequence[Attempt], rule: QuorumRule) -> Verdict:
-        """Say what ``attempts`` prove."""
+    def judge(self, case: Case, bar: Bar = "deliver") -> Verdict:
+        """Say what the attempts prove, at the certainty that ``bar`` asks for."""
         ...
 
-    def same(self, kind: TaskKind, a: Attempt, b: Attempt) -> bool:
-        """Say whether two answers to one task agree, as for one that came late."""
+    def same(self, case: Case, a: Attempt, b: Attempt) -> bool:
+        """Say whether two answers to one task agree, as far as is known of them now."""
+        ...
+
+    def audit_chance(self, case: Case) -> float:
+        """Return the probability with which an accepted task is done once more, to learn."""
+        ...
+
+    def quiz_chance(self, owner: OwnerId, kind: TaskKind) -> float:
+        """Return the probability that a lease for ``owner`` is a task whose answer is known."""
+        ...
+
+    def learn(self, evidence: Evidence) -> tuple[OwnerId, ...]:
+        """Take in what became known; return the owners whose earlier answers are in doubt now."""
+        ...
+
+    def admits(self, owner: OwnerId) -> bool:
+        """Whether an owner may be asked at all."""
         ...
 
 
 class QuorumPolicy:
-    """Bitwise agreement of distinct owners."""
+    """Bitwise agreement of distinct owners. Learns nothing."""
 
-    def judge(self, kind: TaskKind, attempts: Sequence[Attempt], rule: QuorumRule) -> Verdict:  # noqa: ARG002  the seam's signature
-        """Say what ``attempts`` prove: see :func:`eco_dask.verification.quorum.judge`."""
-        return judge(attempts, rule, same_digest)
+    def judge(self, case: Case, bar: Bar = "deliver") -> Verdict:  # noqa: ARG002  one bar for all
+        """Say what attempts prove: see :func:`eco_dask.verification.quorum.judge`."""
+        if not isinstance(case.rule, QuorumRule):
+            raise TypeError(f"a quorum decides by a QuorumRule; got {case.rule!r}")
+        return judge(case.attempts, case.rule, same_digest)
 
-    def same(self, kind: TaskKind, a: Attempt, b: Attempt) -> bool:  # noqa: ARG002  the seam's signature
+    def same(self, case: Case, a: Attempt, b: Attempt) -> bool:  # noqa: ARG002  the seam's signature
         """Compare the commitments."""
         return same_digest(a, b)
+
+    def audit_chance(self, case: Case) -> float:  # noqa: ARG002  the seam's signature
+        """Audit nothing: the quorum is the check."""
+        return 0.0
+
+    def quiz_chance(self, owner: OwnerId, kind: TaskKind) -> float:  # noqa: ARG002  likewise
+        """Ask nothing that is known."""
+        return 0.0
+
+    def learn(self, evidence: Evidence) -> tuple[OwnerId, ...]:  # noqa: ARG002  likewise
+        """Learn nothing."""
+        return ()
+
+    def admits(self, owner: OwnerId) -> bool:  # noqa: ARG002  likewise
+        """Admit everybody."""
+        return True

@@ -12,22 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eco_dask.verification.attempt import Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class QuorumRule:
-    """How much agreement makes an answer believed."""
-
-    #: Owners that must give the same answer. One owner's ten machines count once.
-    owners_min: int = 2
-    #: Answers to buy before giving up on the task.
-    attempts_max: int = 6
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.owners_min <= self.attempts_max:
-            raise ValueError(
-                f"need 1 <= owners_min <= attempts_max; got {self.owners_min}, {self.attempts_max}"
-            )
+from eco_dask.verification.rules import QuorumRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +21,8 @@ class Agreed:
 
     agreeing: tuple[Attempt, ...]
     dissenting: tuple[Attempt, ...]
+    #: Estimated probability that the answer is wrong; None where a quorum decided.
+    doubt: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

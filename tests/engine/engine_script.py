@@ -16,7 +16,7 @@ from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.ledger.receipts import Receipt
 from eco_dask.types import Account, BallotId, Digest, JobId, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Answer, ErrorAnswer, ValueAnswer
-from eco_dask.verification.quorum import QuorumRule
+from eco_dask.verification.rules import QuorumRule
 
 
 def provider(text: str) -> Provider:

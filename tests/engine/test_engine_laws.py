@@ -15,7 +15,7 @@ from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.types import Account, BallotId, Digest, JobId, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Answer, ErrorAnswer, ValueAnswer
-from eco_dask.verification.quorum import QuorumRule
+from eco_dask.verification.rules import QuorumRule
 
 RULE = EngineRule(
     deadline_first_s=20.0,

@@ -10,7 +10,7 @@ from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.engine.queue import WaitingLine
 from eco_dask.engine.roster import Need, Roster
 from eco_dask.types import Account, BallotId, JobId, LeaseId, OwnerId, ProviderId, TaskKind
-from eco_dask.verification.quorum import QuorumRule
+from eco_dask.verification.rules import QuorumRule
 
 GPU = frozenset({"gpu"})
 

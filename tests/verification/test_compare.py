@@ -15,7 +15,8 @@ from eco_dask.sketches import sketch
 from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId
 from eco_dask.verification.attempt import Attempt, ValueAnswer, same_digest
 from eco_dask.verification.compare import Agrees, Choice, Differs, agree, choose
-from eco_dask.verification.quorum import Agreed, QuorumRule, judge
+from eco_dask.verification.quorum import Agreed, judge
+from eco_dask.verification.rules import QuorumRule
 
 SEED = b"7" * 32
 SIZES = st.sampled_from([1, 5, 16, 17, 400, 3000])

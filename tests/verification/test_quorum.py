@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Attempt, ErrorAnswer, ValueAnswer, same_digest
-from eco_dask.verification.policy import QuorumPolicy
+from eco_dask.verification.policy import Case, QuorumPolicy
 from eco_dask.verification.quorum import (
     Agreed,
     Disputed,
-    QuorumRule,
     Undecided,
     Verdict,
     judge,
     owners_for_error,
 )
+from eco_dask.verification.rules import QuorumRule
 
 
 def answers(votes: str) -> list[Attempt]:
@@ -107,9 +107,9 @@ def test_rule_refuses_the_impossible(owners_min: int, attempts_max: int) -> None
 def test_the_quorum_policy_is_bitwise_agreement_of_owners() -> None:
     policy, kind = QuorumPolicy(), TaskKind("sum")
     a, b, c = answers("a1 b2 c1")
-    assert policy.judge(kind, [a, b, c], TWO_OF_FIVE) == read("a1 b2 c1")
-    assert policy.same(kind, a, c)
-    assert not policy.same(kind, a, b)
+    assert policy.judge(Case(kind, (a, b, c), TWO_OF_FIVE)) == read("a1 b2 c1")
+    assert policy.same(Case(kind, (a, b, c), TWO_OF_FIVE), a, c)
+    assert not policy.same(Case(kind, (a, b, c), TWO_OF_FIVE), a, b)
 
 
 polls = st.lists(st.from_regex(r"[a-d][1-3]", fullmatch=True), max_size=6).map(" ".join)
