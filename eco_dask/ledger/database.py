@@ -19,10 +19,7 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
-    insert,
-    inspect,
     make_url,
-    select,
     text,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -30,7 +27,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from eco_dask.errors import ConfigurationError
-from eco_dask.ledger.tables import SCHEMA_VERSION, metadata, schema_version
+from eco_dask.ledger.schema import prepare_schema
 
 #: How long a writer waits for its turn before it fails, in seconds.
 BUSY_TIMEOUT_S: Final = 30.0
@@ -77,7 +74,7 @@ def open_database(url: str) -> Engine:
         ) from error
     try:
         with writing(engine) as connection:
-            _prepare_schema(connection, url)
+            prepare_schema(connection, redacted(url))
     except (SQLAlchemyError, sqlite3.Error) as error:
         engine.dispose()
         raise ConfigurationError(
@@ -193,16 +190,3 @@ def _begin_sqlite(connection: Connection) -> None:
     # between, whatever the busy timeout; one that starts as a writer waits for its turn.
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _prepare_schema(connection: Connection, url: str) -> None:
-    if not inspect(connection).has_table(schema_version.name):
-        metadata.create_all(connection)
-        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-        return
-    found = connection.execute(select(schema_version.c.version)).scalar_one()
-    if found > SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"the ledger at {redacted(url)} has schema version {found}, and this version of "
-            f"eco_dask knows up to {SCHEMA_VERSION}: upgrade eco_dask, or name another database"
-        )

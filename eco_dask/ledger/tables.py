@@ -1,5 +1,7 @@
 """The tables of the ledger: entries and receipts are only ever inserted; balances follow them.
 
+What changes here needs a migration in ``migrations/versions``; a test compares the two.
+
 entries_reserve <--reserve-- entries_resolve          both --> balances
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     Column,
@@ -22,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever older code could misread the tables.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata = MetaData()
 
@@ -88,4 +91,16 @@ receipts = Table(
     Index("receipts_by_owner", "owner", "seq"),
     Index("receipts_by_provider", "provider", "seq"),
     Index("receipts_by_job", "job", "seq"),
+)
+
+#: What a gateway has learned of owners and of the network, so that it outlives the gateway.
+reputations = Table(
+    "reputations",
+    metadata,
+    Column("gateway", _Name, primary_key=True),
+    #: The owner, or what else the state is of.
+    Column("part", _Name, primary_key=True),
+    Column("state", JSON, nullable=False),
+    Column("saved_at_s", Double, nullable=False),
+    sqlite_with_rowid=False,
 )
