@@ -31,6 +31,7 @@ class Landlock:
     """No files but Python's, no sockets, no signals to others: weaker than ``bwrap``."""
 
     name = "landlock"
+    system = "linux"
     words = (
         "tasks see no network and no file of yours and cannot signal your programs; they can see "
         "that this machine's kernel is shared"
@@ -79,6 +80,7 @@ class Unconfined:
     """No sandbox at all: for the recruiter's own machines, and for those who trust."""
 
     name = "none"
+    system = ""
     words = (
         "tasks run with your rights: they can read your files and use your network. Only the "
         "limits are watched"

@@ -29,6 +29,7 @@ class Bwrap:
     """All namespaces unshared, a read-only system, scratch in memory, a system call filter."""
 
     name = "bwrap"
+    system = "linux"
     words = (
         "tasks see no network, no home folder, no other process and no secret of yours; they write "
         "into memory only"

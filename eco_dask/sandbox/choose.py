@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,7 @@ from eco_dask.sandbox.bare import Landlock, Unconfined
 from eco_dask.sandbox.bwrap import Bwrap
 from eco_dask.sandbox.cgroups import Bounds, find_bounds
 from eco_dask.sandbox.container import Container
-from eco_dask.sandbox.launch import Profile
-from eco_dask.sandbox.limits import Limits
+from eco_dask.sandbox.launch import Profile, SandboxRule
 from eco_dask.sandbox.machine import look
 from eco_dask.sandbox.seatbelt import Seatbelt
 from eco_dask.sandbox.start import Sandbox
@@ -39,21 +38,6 @@ PROFILES: tuple[Profile, ...] = (Bwrap(), Container(), Landlock(), Seatbelt(), J
 NAMES = ("auto", *(profile.name for profile in PROFILES), "none")
 _TRY_S = 30.0
 _FLAG = "--i-trust-the-recruiters"
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxRule:
-    """What the owner wants."""
-
-    #: One of :data:`NAMES`.
-    profile: str = "auto"
-    #: Whether tasks may run without a sandbox.
-    trust: bool = False
-    limits: Limits = field(default_factory=Limits)
-    #: Further folders that tasks may read and import from.
-    folders: tuple[str, ...] = ()
-    image: str = ""
-    gpu: bool = False
 
 
 Attempt = Callable[[Sandbox, Path], str | None]
@@ -82,30 +66,40 @@ def choose(rule: SandboxRule, home: Path, attempt: Attempt | None = None) -> San
             "(eco-dask.worker.sandbox.profile or --sandbox)"
         )
     bounds = find_bounds(rule.limits)
+    machine = look()
     plain = Sandbox(
-        machine=look(),
+        machine=machine,
         limits=rule.limits,
         bounds=bounds,
         folders=rule.folders,
         image=rule.image,
-        gpu=rule.gpu,
+        gpu=rule.gpu and bool(machine.gpu.devices),
     )
     if rule.profile == "none":
         return _unconfined(plain, rule, [])
     reasons: list[str] = []
-    for profile in PROFILES:
-        if rule.profile not in {"auto", profile.name}:
-            continue
-        sandbox = replace(plain, profile=profile)
-        fault = profile.obstacle(sandbox.machine, sandbox.plan("")) or (attempt or try_out)(
+    # Better a sandbox without the GPU than a GPU without a sandbox.
+    for sandbox in _candidates(plain, rule.profile):
+        fault = sandbox.profile.obstacle(sandbox.machine, sandbox.plan("")) or (attempt or try_out)(
             sandbox, home
         )
         if fault is None:
             return replace(sandbox, notes=(*reasons, *_weaknesses(bounds)))
-        reasons.append(f"{profile.name} does not work: {fault}")
+        name = f"{sandbox.profile.name}{' with the GPU' if sandbox.gpu else ''}"
+        reasons.append(f"{name} does not work: {fault}")
     if rule.profile == "auto":
         return _unconfined(plain, rule, reasons)
     raise ConfigurationError("; ".join(reasons))
+
+
+def _candidates(plain: Sandbox, name: str) -> list[Sandbox]:
+    here = ("", plain.machine.system)
+    profiles = [p for p in PROFILES if (name == "auto" and p.system in here) or name == p.name]
+    return [
+        replace(plain, profile=profile, gpu=gpu)
+        for gpu in ((True, False) if plain.gpu else (False,))
+        for profile in profiles
+    ]
 
 
 def _unconfined(plain: Sandbox, rule: SandboxRule, reasons: list[str]) -> Sandbox:

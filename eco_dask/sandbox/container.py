@@ -32,6 +32,7 @@ class Container:
     """A container without network, capabilities or anything to write to but memory."""
 
     name = "container"
+    system = ""
     words = (
         "tasks run in a container without network; nothing of this machine is mounted into it, and "
         "they write into memory only"

@@ -104,12 +104,32 @@ class Launch:
     cleanup: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SandboxRule:
+    """What the owner wants."""
+
+    #: Name of a profile, ``"none"``, or ``"auto"`` for the strongest that works.
+    profile: str = "auto"
+    #: Whether tasks may run without a sandbox.
+    trust: bool = False
+    limits: Limits = field(default_factory=Limits)
+    #: Further folders that tasks may read and import from.
+    folders: tuple[str, ...] = ()
+    image: str = ""
+    #: Whether tasks may use the GPUs.
+    gpu: bool = True
+
+
 class Profile(Protocol):
     """One way to confine a process."""
 
     @property
     def name(self) -> str:
         """What the owner calls it."""
+
+    @property
+    def system(self) -> str:
+        """The only operating system that has it, empty for any."""
 
     @property
     def words(self) -> str:

@@ -10,10 +10,11 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from eco_dask.sandbox.enter import landlock_abi
-from eco_dask.sandbox.launch import GpuFiles, Machine, PythonHome
+from eco_dask.sandbox.launch import GpuFiles, Machine, PythonHome, below
 
 _PROGRAMS = ("bwrap", "podman", "docker", "sandbox-exec")
 _TOP = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -83,4 +84,22 @@ def find_gpu_files(devices: Path) -> GpuFiles:
         tuple(found),
         tuple(path for path in _NVIDIA_READABLE if Path(path).exists()),
         tuple(path for path in _NVIDIA_LIBRARIES if Path(path).is_dir()),
+    )
+
+
+def import_folders(path: Iterable[str], hidden: Iterable[Path]) -> tuple[str, ...]:
+    """Return the folders of an import path that a runner of the recruiter's own may read.
+
+    Those of Python itself are there anyway; what contains a hidden folder is too much.
+    """
+    python = find_python()
+    known = (python.prefix, python.base_prefix, "/usr")
+    kept_out = [str(folder.resolve()) for folder in hidden]
+    folders = dict.fromkeys(str(Path(entry or ".").resolve()) for entry in path)
+    return tuple(
+        folder
+        for folder in folders
+        if Path(folder).is_dir()
+        and not any(below(folder, each) for each in known)
+        and not any(below(each, folder) for each in kept_out)
     )

@@ -28,6 +28,7 @@ class Seatbelt:
     """Everything denied but reading Python and writing scratch."""
 
     name = "seatbelt"
+    system = "darwin"
     words = "tasks see no network and no file of yours but Python's; they write to one folder only"
 
     def obstacle(self, machine: Machine, plan: Plan) -> str | None:

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _STREAM_LIMIT_BYTES = 4 << 20
 #: Seconds that a process has to end by itself before it is killed, and to be gone afterwards.
 _END_S = 2.0
-_WATCH_S = 0.25
+_WATCH_S, _IDLE_WATCH_S = 0.25, 1.0
 #: What tasks may print in one life of a runner; more is dropped.
 _PRINTED_BYTES_MAX = 1 << 20
 _SHELL_SIGNAL = 128
@@ -198,12 +198,16 @@ class Confined:
         # What the kernel counts needs no poll, and an idle agent no processor.
         counted = replace(sandbox.limits, memory_bytes=None) if sandbox.bounded else sandbox.limits
         measured = not sandbox.bounded or sandbox.gpu
+        pause_s = _WATCH_S
         while True:
-            await asyncio.sleep(_WATCH_S)
-            seen = Usage()
+            await asyncio.sleep(pause_s)
+            seen = Usage(task_wall_s=task_wall_s())
+            # Between tasks there is little to see, and the owner's processor to spare.
+            pause_s = _WATCH_S if seen.task_wall_s else _IDLE_WATCH_S
             if measured:
-                seen = await asyncio.to_thread(measure, self.process.pid, sandbox.gpu)
-            verdict = excess(replace(seen, task_wall_s=task_wall_s()), counted)
+                found = await asyncio.to_thread(measure, self.process.pid, sandbox.gpu)
+                seen = replace(found, task_wall_s=seen.task_wall_s)
+            verdict = excess(seen, counted)
             if verdict:
                 self.verdict = verdict
                 self.kill()

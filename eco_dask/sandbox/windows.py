@@ -61,6 +61,7 @@ class Job:
     """Limits and a token without privileges."""
 
     name = "job"
+    system = "windows"
     words = (
         "tasks have no privileges, cannot write your files and stay inside the limits; they can "
         "read files and use the network"

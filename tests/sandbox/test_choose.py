@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.sandbox import choose as choosing
 from eco_dask.sandbox.bare import Unconfined
 from eco_dask.sandbox.cgroups import Bounds
-from eco_dask.sandbox.choose import NAMES, SandboxRule, choose, try_out
+from eco_dask.sandbox.choose import NAMES, choose, try_out
+from eco_dask.sandbox.launch import GpuFiles, SandboxRule
 from eco_dask.sandbox.start import Sandbox
 
 
@@ -72,6 +74,20 @@ def test_one_that_was_asked_for_by_name_is_not_replaced() -> None:
     assert choose(SandboxRule("landlock"), Path("unused"), leaking()).profile.name == "landlock"
     with pytest.raises(ConfigurationError, match="it is absent"):
         choose(SandboxRule("bwrap", trust=True), Path("unused"), leaking())
+
+
+@pytest.mark.usefixtures("profiles")
+def test_better_a_sandbox_without_the_gpu_than_a_gpu_without_a_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = replace(choosing.look(), gpu=GpuFiles(("/dev/nvidiactl", "/dev/nvidia0")))
+    monkeypatch.setattr(choosing, "look", lambda: machine)
+    chosen = choose(SandboxRule(), Path("unused"), leaking())
+    assert (chosen.profile.name, chosen.gpu) == ("container", True)
+    no_gpu = choose(SandboxRule(), Path("unused"), lambda s, _: "no CUDA" if s.gpu else None)
+    assert (no_gpu.profile.name, no_gpu.gpu) == ("container", False)
+    assert "container with the GPU does not work: no CUDA" in no_gpu.notes
+    assert not choose(SandboxRule(gpu=False), Path("unused"), leaking()).gpu
 
 
 @pytest.mark.usefixtures("profiles")
