@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from eco_dask.errors import ConfigurationError, EcoDaskError
 from eco_dask.ledger.database import open_database
 from eco_dask.providers.link import JoinLink
 from eco_dask.providers.registry import Registry
+from eco_dask.sandbox.machine import import_folders
 
 #: Processes of one machine are equally fast, and would only measure how they hinder each other.
 _QUICK_START: dict[str, Any] = {
@@ -69,6 +71,10 @@ class EcoCluster(Cluster):
         Slots of each provider.
     providers : sequence of ProviderSpec, optional
         Full description of each provider, instead of ``n_providers``, ``owners`` and ``nthreads``.
+    sandbox : str
+        What confines the tasks of the local providers, as ``eco-dask-worker --sandbox``. As these
+        run your own code, ``"auto"`` goes on without a sandbox where none works, and says so in
+        the logs. Inside, tasks can import from the folders of this process's ``sys.path``.
     dashboard_address : str, optional
         Address of the dashboard; ``None`` for none.
     data_directory : str or Path, optional
@@ -102,6 +108,7 @@ class EcoCluster(Cluster):
         tags: Iterable[str] = (),
         nthreads: int = 1,
         providers: Sequence[ProviderSpec] | None = None,
+        sandbox: str = "auto",
         dashboard_address: str | None = ":0",
         data_directory: str | Path | None = None,
         start_timeout: float = 60.0,
@@ -123,6 +130,7 @@ class EcoCluster(Cluster):
         self._temporary = data_directory is None
         chosen = tempfile.mkdtemp(prefix="eco-dask-") if data_directory is None else data_directory
         self.data_directory = Path(chosen).absolute()
+        self._sandbox = _sandbox_settings(sandbox, (self.data_directory, Path.home()))
         self._coordinator: Child | None = None
         self._providers: list[tuple[ProviderSpec, Child]] = []
         #: Providers started so far: each has a folder of its own.
@@ -255,7 +263,7 @@ class EcoCluster(Cluster):
                 str(spec.threads_per_slot),
                 *spec.arguments,
             ],
-            environment=_environment(self._settings)
+            environment=_environment(self._sandbox | self._settings)
             | {"ECO_DASK_JOIN_LINK": str(link)}
             | dict(spec.environment),
             log_path=self._log_path(f"provider-{number}"),
@@ -335,6 +343,16 @@ def _specs(
         raise ConfigurationError(f"n_providers cannot be negative; got {n_providers}")
     names = list(owners) if owners else [f"owner-{i}" for i in range(n_providers)]
     return [ProviderSpec(names[i % len(names)], nthreads) for i in range(n_providers)]
+
+
+def _sandbox_settings(profile: str, hidden: Iterable[Path]) -> dict[str, Any]:
+    """Return the settings of providers that run the code of this process's user only."""
+    settings = {
+        "profile": profile,
+        "trust-recruiters": True,
+        "read": list(import_folders(sys.path, hidden)),
+    }
+    return {f"eco-dask.worker.sandbox.{name}": value for name, value in settings.items()}
 
 
 def _environment(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -5,10 +5,11 @@ eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ─
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dask.config
 import yaml
@@ -16,9 +17,13 @@ from dask.utils import parse_bytes, parse_timedelta
 
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
+from eco_dask.sandbox.launch import SandboxRule
+from eco_dask.sandbox.limits import Limits
 from eco_dask.verification.quorum import owners_for_error
 from eco_dask.verification.rules import QuorumRule
 from eco_dask.wire.limits import WireLimits
+
+_Value = TypeVar("_Value")
 
 
 def load_defaults() -> None:
@@ -124,6 +129,31 @@ def worker_rule() -> WorkerRule:
     )
 
 
+def sandbox_rule() -> SandboxRule:
+    """Return what confines the runner of a contributed machine, and its limits."""
+    image, folders = _get("worker.sandbox.image"), _get("worker.sandbox.read")
+    if not isinstance(folders, list | tuple):
+        raise ConfigurationError(
+            f"eco-dask.worker.sandbox.read must be a list of folders; got {folders!r}"
+        )
+    return SandboxRule(
+        profile=str(_get("worker.sandbox.profile")),
+        trust=_get("worker.sandbox.trust-recruiters") is True,
+        folders=tuple(str(Path(folder).expanduser().absolute()) for folder in folders),
+        image=str(image or ""),
+        gpu=_get("worker.sandbox.gpu") is True,
+        limits=Limits(
+            cores=_if_set(_whole, "worker.sandbox.cores"),
+            cpu_share=_fraction("worker.sandbox.cpu-share"),
+            memory_bytes=_if_set(_size, "worker.sandbox.memory"),
+            gpu_memory_bytes=_if_set(_size, "worker.sandbox.gpu-memory"),
+            disk_bytes=_size("worker.sandbox.disk"),
+            processes=_whole("worker.sandbox.processes"),
+            task_wall_s=_if_set(_seconds, "worker.sandbox.task-time"),
+        ),
+    )
+
+
 def data_directory(given: str | Path | None = None) -> Path:
     """Return the folder for keys, certificates and the database: given, configured, or default."""
     chosen = given or _get("data-directory")
@@ -143,6 +173,18 @@ def _get(name: str) -> Any:
     # Dask's test utilities clear its configuration, defaults of other packages included.
     default = dask.config.get(f"eco-dask.{name}", config=_defaults())
     return dask.config.get(f"eco-dask.{name}", default)
+
+
+def _if_set(read: Callable[[str], _Value], name: str) -> _Value | None:
+    return None if _get(name) is None else read(name)
+
+
+def _fraction(name: str) -> float:
+    value = _get(name)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"eco-dask.{name} must be a number; got {value!r}") from error
 
 
 def _whole(name: str) -> int:

@@ -111,10 +111,12 @@ def _describe(error: BaseException) -> list[str]:
 
 def _end_with_agent() -> None:
     """End this process within a second of the agent's end, also in the middle of a task."""
-    agent = psutil.Process(os.getppid())
+    parent = os.getppid()
+    # Where parents are not replaced when they end, as on Windows, ask whether it runs.
+    agent = psutil.Process(parent) if os.name == "nt" else None
 
     def watch() -> None:
-        while os.getppid() == agent.pid and agent.is_running():
+        while os.getppid() == parent and (agent is None or agent.is_running()):
             time.sleep(1.0)
         os._exit(1)
 

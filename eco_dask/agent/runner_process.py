@@ -9,21 +9,20 @@ import asyncio
 import contextlib
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from eco_dask.agent.pipe import Buffer, PipeError, pack, read_async
+from eco_dask.sandbox.start import Confined, Sandbox
 from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId
 
 logger = logging.getLogger(__name__)
 
-_STREAM_LIMIT_BYTES = 4 << 20
-#: Seconds that a runner has to end by itself before it is killed.
-_END_S = 2.0
+_RUNNER = "eco_dask.agent.runner"
+#: Variables of the owner's that choose among the kernels of BLAS and numpy.
+_NUMERICS = ("OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,8 @@ class RunnerRule:
     #: Threads of BLAS and OpenMP per slot.
     threads_per_slot: int = 1
     value_bytes_max: int = 4 << 30
+    #: What the runner is confined to; by default, to nothing.
+    sandbox: Sandbox = field(default_factory=Sandbox)
 
 
 class RunnerProcess:
@@ -86,8 +87,10 @@ class RunnerProcess:
         self._rule = rule
         self._on_answer = on_answer
         self._on_death = on_death
-        self._process: asyncio.subprocess.Process | None = None
+        self._confined: Confined | None = None
         self._fed: dict[LeaseId, None] = {}
+        #: When each task that runs was first seen to.
+        self._running_since_s: dict[LeaseId, float] = {}
         self._outgoing: asyncio.Queue[Work] = asyncio.Queue()
         self.ready = asyncio.Event()
 
@@ -102,9 +105,8 @@ class RunnerProcess:
 
     def kill(self) -> None:
         """End the present runner at once; its tasks are reported as lost."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._confined is not None:
+            self._confined.kill()
 
     def feed(self, work: Work) -> None:
         """Hand a task to the runner."""
@@ -125,26 +127,31 @@ class RunnerProcess:
             await asyncio.sleep(pause_s)
 
     async def _one_life(self) -> str:
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "eco_dask.agent.runner",
-            str(self._rule.slots),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            limit=_STREAM_LIMIT_BYTES,
-            env=runner_environment(self._rule.threads_per_slot),
-            # Ctrl-C in the agent's terminal is the agent's to handle: it ends the runner itself.
-            start_new_session=os.name == "posix",
+        rule = self._rule
+        self._confined = confined = await rule.sandbox.start(
+            rule.sandbox.plan(_RUNNER, (str(rule.slots),)),
+            numerics_environment(rule.threads_per_slot),
+            inherited_environment(),
         )
-        feeder = asyncio.create_task(self._feed_all(process))
+        feeder = asyncio.create_task(self._feed_all(confined.process))
+        guard = asyncio.create_task(confined.watch(self._longest_s))
         try:
-            reason = await self._hear(process)
+            reason = await self._hear(confined.process)
         finally:
             self.ready.clear()
-            feeder.cancel()
-            await _end(process)
-        return reason or f"exit status {process.returncode}"
+            for task in (feeder, guard):
+                task.cancel()
+            await confined.close()
+        return confined.verdict or reason or confined.why()
+
+    def _longest_s(self) -> float:
+        """Return how long the slowest of the tasks that run now has run, as seen from here."""
+        now_s = asyncio.get_running_loop().time()
+        running = islice(self._fed, self._rule.slots) if self.ready.is_set() else ()
+        # Seen a poll late at most, which is to the task's advantage.
+        since = {lease: self._running_since_s.get(lease, now_s) for lease in running}
+        self._running_since_s = since
+        return now_s - min(since.values(), default=now_s)
 
     async def _feed_all(self, process: asyncio.subprocess.Process) -> None:
         stdin = process.stdin
@@ -208,24 +215,21 @@ def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
             raise PipeError(f"answer of an unknown form: {str(header)[:200]}")
 
 
-def runner_environment(threads_per_slot: int) -> dict[str, str]:
-    """Environment of a runner: the agent's, less its settings, plus what keeps results equal."""
-    # Dask's settings may hold a database's password, and the join link is a secret.
-    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_"))}
+def numerics_environment(threads_per_slot: int) -> dict[str, str]:
+    """Return the variables that keep results equal, and threads few."""
     threads = str(threads_per_slot)
-    return kept | {
+    return {
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         # Sets of strings iterate in the same order on every machine.
         "PYTHONHASHSEED": "0",
+        # What the owner chose of these changes last bits, so the benchmark ran with it, too.
+        **{name: os.environ[name] for name in _NUMERICS if name in os.environ},
     }
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.returncode is None:
-        process.kill()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _END_S)
+def inherited_environment() -> dict[str, str]:
+    """Return the agent's environment less its settings: what an unconfined runner gets."""
+    # Dask's settings may hold a database's password, and the join link is a secret.
+    return {k: v for k, v in os.environ.items() if not k.upper().startswith(("ECO_DASK_", "DASK_"))}

@@ -8,23 +8,32 @@ import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
+import dask.config
 from dask.utils import parse_bytes
 
 from eco_dask.agent.agent import Agent
 from eco_dask.agent.dialling import Introduction
 from eco_dask.agent.runner_process import RunnerRule
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
-from eco_dask.config import data_directory, gateway_rule, worker_rule
+from eco_dask.config import data_directory, gateway_rule, sandbox_rule, worker_rule
 from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.ledger.receipts import ReceiptReason, explain
+from eco_dask.providers.capability import Capability
 from eco_dask.providers.detect import detect
 from eco_dask.providers.identity import Identity, claim_identity
 from eco_dask.providers.link import find_link
+from eco_dask.sandbox.choose import choose
+from eco_dask.sandbox.launch import SandboxRule
+from eco_dask.sandbox.limits import describe
+from eco_dask.sandbox.start import Sandbox
 
 #: Exit status of a provider that the gateway refuses (sysexits: no permission).
 EXIT_REFUSED = 77
+#: Of the machine's memory, what a runner may use if the owner says nothing.
+_MEMORY_SHARE = 0.8
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88})
@@ -62,6 +71,22 @@ EXIT_REFUSED = 77
     default=None,
     help="Folder for this machine's key; the identity is kept there.  [default: the platform's]",
 )
+@click.option(
+    "--sandbox",
+    type=click.Choice(("auto", "bwrap", "container", "landlock", "seatbelt", "job", "none")),
+    default=None,
+    help="What confines the recruiters' code. bwrap: Linux namespaces (install bubblewrap); "
+    "container: podman or docker; landlock: Linux 6.12 or later; seatbelt: macOS; job: Windows, "
+    "limits only; none: nothing. auto tries them on this machine and takes the strongest that "
+    "holds.  [default: auto]",
+)
+@click.option(
+    "--i-trust-the-recruiters",
+    "trust",
+    is_flag=True,
+    help="Run tasks without a sandbox if none works here, or with --sandbox none: they can then "
+    "read your files and use your network.",
+)
 @die_with_parent
 @log_level
 def worker(
@@ -72,6 +97,8 @@ def worker(
     memory_limit: str | None,
     cache_limit: str | None,
     folder: Path | None,
+    sandbox: str | None,
+    trust: bool,
     die_with_parent: bool,
     log_level: str,
 ) -> None:
@@ -81,10 +108,15 @@ def worker(
     machine's key; give it again later to find the gateway. Ctrl-C finishes cleanly: tasks under
     way go back to the network at once.
 
-    This release runs tasks in a separate process, without a sandbox: join only networks whose
-    recruiters you trust.
+    Tasks run in a sandbox without network, home folder or secrets. Where no sandbox works, this
+    command says why and does not start. Limits and more: eco-dask.worker.sandbox in Dask's
+    configuration.
     """
     set_up_logging(log_level)
+    chosen: dict[str, Any] = {"eco-dask.worker.sandbox.profile": sandbox} if sandbox else {}
+    if trust:
+        chosen["eco-dask.worker.sandbox.trust-recruiters"] = True
+    dask.config.set(chosen)
     try:
         about, rule = prepare(
             link, link_file, nthreads, threads_per_slot, memory_limit, cache_limit, folder
@@ -117,8 +149,30 @@ def prepare(
     )
     cache_bytes = parse_bytes(cache_limit) if cache_limit else worker_rule().cache_bytes
     limits = gateway_rule().limits
+    sandbox = choose(_complete(sandbox_rule(), capability, memory_bytes), home)
+    if capability.gpus and sandbox.profile.name != "none" and not sandbox.gpu:
+        capability = replace(capability, gpus=(), gpu_library="")
     about = Introduction(found, identity, capability, slots, cache_bytes, limits)
-    return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max)
+    return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max, sandbox)
+
+
+def _complete(rule: SandboxRule, capability: Capability, memory_bytes: int | None) -> SandboxRule:
+    """Fill in the limits that the owner left to us."""
+    given = rule.limits
+    machine_bytes = int(_MEMORY_SHARE * capability.memory_bytes)
+    limits = replace(
+        given,
+        cores=given.cores or capability.cores,
+        memory_bytes=given.memory_bytes or memory_bytes or machine_bytes,
+    )
+    return replace(rule, limits=limits)
+
+
+def _show_sandbox(sandbox: Sandbox) -> None:
+    for note in sandbox.notes:
+        click.echo(f"Sandbox: {note}")
+    limits = ", ".join(f"{name} {value}" for name, value in describe(sandbox.limits).items())
+    click.echo(f"Sandbox {sandbox.profile.name}: {sandbox.profile.words}. Limits: {limits}.")
 
 
 async def serve(
@@ -130,6 +184,7 @@ async def serve(
         f"eco-dask-worker on {platform.node()}: provider {about.identity.provider_id}, "
         f"{about.slots} slots; Ctrl-C stops"
     )
+    _show_sandbox(rule.sandbox)
     running = asyncio.create_task(agent.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -18,8 +18,9 @@ from eco_dask.agent.runner_process import (
     RunnerProcess,
     RunnerRule,
     Work,
+    inherited_environment,
+    numerics_environment,
     parse_answer,
-    runner_environment,
 )
 from eco_dask.gateway.packing import pack
 from eco_dask.values import EncodedValue, encode
@@ -172,10 +173,12 @@ def test_slots_run_side_by_side() -> None:
 def test_no_secret_reaches_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECO_DASK_JOIN_LINK", "eco-dask://secret")
     monkeypatch.setenv("DASK_ECO_DASK__DATABASE", "postgresql://user:secret@host/db")
-    environment = runner_environment(3)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    environment = inherited_environment() | numerics_environment(3)
     assert not [name for name in environment if "DASK" in name]
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
     assert environment["PYTHONHASHSEED"] == "0"
+    assert numerics_environment(1)["OPENBLAS_CORETYPE"] == "Haswell"
 
 
 FORGED = {
