@@ -76,7 +76,7 @@ def _weight(cost: float | None, least: float) -> float:
         return WEIGHT_MIN
     if cost == least:
         return 1.0
-    return max(WEIGHT_MIN, (least / cost) ** SHARPNESS)
+    return max(WEIGHT_MIN, math.pow(least / cost, SHARPNESS))
 
 
 def _cost(offer: Offer, prefer: Prefer) -> float | None:

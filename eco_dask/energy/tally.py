@@ -20,6 +20,8 @@ from eco_dask.energy.reading import Tier, Unavailable, worst_tier
 WALL_FACTOR = Fraction(5, 4)
 _NS_PER_S = 1_000_000_000
 _NS_PER_MS = 1_000_000
+NO_BASELINE = "idle power is not known yet: it is counted as the task's"
+SHARED_GPU = "the GPU was taken to be the worker's alone"
 NO_EMBODIED = "the machine's class is not declared: its making is left out"
 
 
@@ -30,6 +32,8 @@ class MeteredSplit:
     split: Split
     source: str
     tier: Tier
+    #: False before enough idle time was seen: then idle energy is in the tasks' figures.
+    baseline_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class TaskEnergy:
     gap_ns: int
     slots: int
     assumed_exclusive: bool = False
+    baseline_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,7 @@ class _Running:
     gap_ns: int = 0
     slots: int = 1
     assumed_exclusive: bool = False
+    baseline_known: bool = True
     tiers: set[Tier] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
 
@@ -167,6 +173,7 @@ class Tally:
             running.gap_ns,
             running.slots,
             running.assumed_exclusive,
+            running.baseline_known,
         )
 
     def _count(self, task: TaskUse, use: HostUse, splits: Sequence[MeteredSplit]) -> None:
@@ -187,6 +194,7 @@ class Tally:
             running.tiers.add(it.tier)
             running.sources.add(it.source)
             running.assumed_exclusive |= it.split.assumed_exclusive
+            running.baseline_known &= it.baseline_known
 
 
 def reserved_share_uj(base_uj: int, task: TaskUse, use: HostUse, reserve: Reserve) -> int:
@@ -213,7 +221,9 @@ def figures_of(task: TaskEnergy, terms: Terms) -> EnergyFigures:
         seconds = (task.overlap_ns + task.gap_ns) / _NS_PER_S
         making = embodied(terms.machine, seconds, task.slots)
     if task.assumed_exclusive:
-        warnings.add("the GPU was taken to be the worker's alone")
+        warnings.add(SHARED_GPU)
+    if not task.baseline_known:
+        warnings.add(NO_BASELINE)
     return EnergyFigures(
         component_uj=task.marginal_uj,
         marginal_uj=marginal_uj,
