@@ -57,7 +57,9 @@ class Ballot:
     phase: Phase = "voting"
     #: Granted leases without a receipt, answered or not.
     leases: dict[LeaseId, HeldLease] = field(default_factory=dict)
-    granted: int = 0
+    #: Number of the latest round of comparison, and leases whose sketches it still awaits.
+    round: int = 0
+    awaited: set[LeaseId] = field(default_factory=set)
     #: Leases that ended without an answer in time, and believed values that nobody could serve.
     losses: int = 0
     #: Providers behind the losses, and owners of those that did not just leave: they are asked
@@ -68,6 +70,8 @@ class Ballot:
     stuck_since_s: float | None = None
     #: The believed answer once closed; late answers are compared with it.
     winner: Attempt | None = None
+    #: Leases of the answers that were believed together with the winner.
+    camp: frozenset[LeaseId] = frozenset()
     #: Reference-core-seconds that each agreeing answer is paid for, once closed.
     units: float = 0.0
     #: What a late answer gets when nothing was accepted.

@@ -20,10 +20,11 @@ from eco_dask.engine.actions import (
     Strike,
 )
 from eco_dask.engine.ballot import Ballot, HeldLease
+from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId
-from eco_dask.verification.attempt import Attempt, ErrorAnswer
-from eco_dask.verification.policy import Case, VerificationPolicy
+from eco_dask.verification.attempt import Attempt, Case, ErrorAnswer
+from eco_dask.verification.policy import VerificationPolicy
 from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict
 
 if TYPE_CHECKING:
@@ -33,19 +34,29 @@ if TYPE_CHECKING:
 class Closing:
     """The second half of the engine, split off so that each half fits the hand."""
 
-    def __init__(self, engine: Engine, policy: VerificationPolicy) -> None:
+    def __init__(self, engine: Engine, policy: VerificationPolicy, rounds: Rounds) -> None:
         self._engine = engine
         self._policy = policy
+        self._rounds = rounds
 
     def on_answer(self, ballot: Ballot, held: HeldLease) -> None:
         """Take in an answer, in time or late."""
         if ballot.phase == "voting":
             self.reconsider(ballot)
         elif ballot.phase == "closed":
-            self._settle_late(ballot, held)
-        elif self._overrules(ballot, held):
-            self._reopen(ballot)
+            self._settle_answered(ballot)
+        elif _answered(held).trusted and not self._rounds.start(ballot):
+            self.on_compared(ballot)
         # Otherwise the vote is over; the answer is settled with the others once the value is here.
+
+    def on_compared(self, ballot: Ballot) -> None:
+        """Go on, as all answers that are in can be compared now."""
+        if ballot.phase == "voting":
+            self.reconsider(ballot)
+        elif ballot.phase == "closed":
+            self._settle_answered(ballot)
+        elif any(self._overrules(ballot, held) for held in ballot.leases.values()):
+            self._reopen(ballot)
 
     def on_value(self, lease: LeaseId) -> None:
         """Deliver a winner whose bytes are here and match."""
@@ -82,6 +93,7 @@ class Closing:
             ballot = self._engine.ballot(held.ballot)
             if ballot is not None and ballot.serving == held.id:
                 self._reopen(ballot)
+            self._rounds.failed(held.id)
 
     def cancel(self, ballot_id: BallotId) -> None:
         """Stop caring about a task."""
@@ -102,6 +114,8 @@ class Closing:
 
     def reconsider(self, ballot: Ballot) -> None:
         """Judge the answers that are in, and ask for exactly what is missing."""
+        if self._rounds.start(ballot):
+            return
         verdict = self._verdict(ballot)
         match verdict:
             case Agreed():
@@ -148,8 +162,8 @@ class Closing:
 
     def _overrules(self, ballot: Ballot, held: HeldLease) -> bool:
         """Whether a trusted worker contradicts the answer that is being fetched."""
-        attempt = _answered(held)
-        if not attempt.trusted or ballot.serving is None:
+        attempt = held.attempt
+        if attempt is None or not attempt.trusted or ballot.serving is None:
             return False
         serving = _answered(ballot.leases[ballot.serving])
         return not serving.trusted and not self._policy.same(_case(ballot), serving, attempt)
@@ -174,15 +188,30 @@ class Closing:
             self._engine.do(DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing)))
         self._serve(ballot, None)
         ballot.phase, ballot.winner = "closed", attempt
+        ballot.camp = frozenset(a.lease for a in agreeing)
         for held in tuple(ballot.leases.values()):
             if held.attempt is None:
                 self._recall(held)
+        self._settle_answered(ballot, in_time=True)
+
+    def _settle_answered(self, ballot: Ballot, *, in_time: bool = False) -> None:
+        """Settle a closed ballot's answers, once they can be compared with the accepted one."""
+        if ballot.winner is not None and self._rounds.start(ballot):
+            return
+        for held in tuple(ballot.leases.values()):
+            if held.attempt is None:
+                continue
+            if ballot.closed_as is not None:
+                self._engine.close_lease(ballot, held, ballot.closed_as)
             else:
-                self._settle(ballot, held, late=held.expired)
+                self._settle(ballot, held, late=held.expired or not in_time)
 
     def _settle(self, ballot: Ballot, held: HeldLease, *, late: bool) -> None:
         attempt, winner = _answered(held), ballot.winner
-        if winner is None or not self._policy.same(_case(ballot), winner, attempt):
+        agrees = held.id in ballot.camp or (
+            winner is not None and self._policy.same(_case(ballot), winner, attempt)
+        )
+        if not agrees:
             self._engine.do(Strike(held.provider.id, ReceiptReason.DISSENTED, held.id))
             self._engine.close_lease(ballot, held, ReceiptReason.DISSENTED)
         elif held.fault is not None:
@@ -195,13 +224,8 @@ class Closing:
                 reason = ReceiptReason.ERROR_AGREED
             self._engine.close_lease(ballot, held, reason, ballot.units)
 
-    def _settle_late(self, ballot: Ballot, held: HeldLease) -> None:
-        if ballot.closed_as is not None:
-            self._engine.close_lease(ballot, held, ballot.closed_as)
-        else:
-            self._settle(ballot, held, late=True)
-
     def _close(self, ballot: Ballot, reason: ReceiptReason) -> None:
+        self._rounds.drop(ballot)
         self._engine.want(ballot, 0)
         self._serve(ballot, None)
         ballot.phase, ballot.closed_as = "closed", reason

@@ -17,10 +17,10 @@ from eco_dask.engine import events as ev
 from eco_dask.engine.actions import (
     Action,
     CapabilityMissing,
-    GrantLease,
+    Failure,
+    ForgetTask,
     LostTooOften,
     NobodyEligible,
-    OverBudget,
     RecallLease,
     Record,
     ReleaseAnswer,
@@ -30,24 +30,36 @@ from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.engine.closing import Closing
 from eco_dask.engine.dice import Dice
 from eco_dask.engine.facts import EngineRule, Provider, Task
+from eco_dask.engine.granting import Granting, speed_of
 from eco_dask.engine.history import Histories
 from eco_dask.engine.pay import Treasury
 from eco_dask.engine.queue import WaitingLine
-from eco_dask.engine.roster import Need, Roster
+from eco_dask.engine.roster import Roster
+from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
 from eco_dask.verification.policy import QuorumPolicy, VerificationPolicy
 
-#: Slower machines than this get no longer deadlines.
-_SCORE_MIN = 0.1
-
 
 class Engine:
-    """Decides who computes what and what is believed. Pure: no clock, no dice, no I/O."""
+    """Decides who computes what and what is believed. Pure: no clock, no dice, no I/O.
 
-    def __init__(self, rule: EngineRule, policy: VerificationPolicy | None = None) -> None:
+    Parameters
+    ----------
+    rule : EngineRule
+        Settings.
+    policy : VerificationPolicy, optional
+        What answers prove. Default: agreement of distinct owners.
+    life : str, optional
+        What lease ids start with, unique to this life of this gateway.
+    """
+
+    def __init__(
+        self, rule: EngineRule, policy: VerificationPolicy | None = None, life: str = "life"
+    ) -> None:
         self._rule = rule
+        self.life = life
         self.now_s = 0.0
         self.dice = Dice(0)
         self.histories = Histories()
@@ -58,7 +70,9 @@ class Engine:
         self._leases: dict[LeaseId, HeldLease] = {}
         self._due: list[tuple[float, LeaseId]] = []
         self._actions: list[Action] = []
-        self._closing = Closing(self, policy or QuorumPolicy())
+        self._rounds = Rounds(self)
+        self._granting = Granting(self, rule, self._treasury, self.histories)
+        self._closing = Closing(self, policy or QuorumPolicy(), self._rounds)
 
     # ------------------------------------------------------------------ the door
 
@@ -87,6 +101,10 @@ class Engine:
                 self.roster.set_slots(event.provider, event.slots)
             case ev.ProviderLeft():
                 self._on_left(event.provider)
+            case ev.SketchArrived():
+                ballot = self._rounds.arrived(event.lease, event.round, event.sketch)
+                if ballot is not None:
+                    self._closing.on_compared(ballot)
             case _ if isinstance(event, ev.LayerEvent):
                 raise NotImplementedError(event)
             case _:
@@ -109,6 +127,11 @@ class Engine:
     def leases_of(self, provider: ProviderId) -> tuple[LeaseId, ...]:
         """Unanswered leases of one provider."""
         return self.roster.leases_of(provider)
+
+    def ballot_of(self, lease: LeaseId) -> BallotId | None:
+        """Return the ballot of a lease without a receipt."""
+        held = self._leases.get(lease)
+        return held.ballot if held is not None else None
 
     # ------------------------------------------------------------------ events
 
@@ -229,6 +252,20 @@ class Engine:
         """Add an action to those that the present event returns."""
         self._actions.append(action)
 
+    def fail(self, ballot: Ballot, failure: Failure, reason: ReceiptReason) -> None:
+        """End a ballot without a result."""
+        self._closing.fail(ballot, failure, reason)
+
+    def compared(self, ballot: Ballot) -> None:
+        """Go on with a ballot whose answers can be compared as far as they ever will."""
+        self._closing.on_compared(ballot)
+
+    def hold(self, ballot: Ballot, held: HeldLease, estimate_s: float) -> None:
+        """Take note of a lease that is being granted."""
+        ballot.leases[held.id] = self._leases[held.id] = held
+        self.roster.take(held.provider.id, held.id, estimate_s)
+        self.expect(ballot, 1)
+
     def want(self, ballot: Ballot, wanted: int, *, first: bool = False) -> None:
         """Ask for that many more leases."""
         ballot.wanted = wanted
@@ -296,7 +333,9 @@ class Engine:
     def forget_if_over(self, ballot: Ballot) -> None:
         """Drop a closed ballot that has no lease left."""
         if ballot.phase == "closed" and not ballot.leases:
-            self._ballots.pop(ballot.task.ballot, None)
+            self._rounds.drop(ballot)
+            if self._ballots.pop(ballot.task.ballot, None) is not None:
+                self.do(ForgetTask(ballot.task.ballot))
 
     def ballot(self, ballot: BallotId) -> Ballot | None:
         """Return a ballot that is not over."""
@@ -308,7 +347,7 @@ class Engine:
 
     def observe(self, ballot: Ballot, attempt: Attempt) -> None:
         """Remember what an accepted attempt cost."""
-        speed = _speed_of(ballot.leases[attempt.lease].provider)
+        speed = speed_of(ballot.leases[attempt.lease].provider)
         self.histories.observe(ballot.task.kind, attempt, speed)
 
     def work_units(self, ballot: Ballot, agreeing: list[Attempt]) -> float:
@@ -318,59 +357,8 @@ class Engine:
     # ------------------------------------------------------------------ granting
 
     def _place(self) -> None:
-        self._line.place("provider", self.roster, self._grant)
-        self._line.place("trusted", self.roster, self._grant)
-
-    def _grant(self, ballot: Ballot) -> bool:
-        task = ballot.task
-        provider = self._pick(ballot)
-        if provider is None:
-            return False
-        lease = LeaseId(f"{task.ballot}.{ballot.granted}")
-        reserve = self._treasury.hold(task, lease, provider)
-        if isinstance(reserve, OverBudget):
-            if self._treasury.may_get_back(task.job):
-                return False
-            self._closing.fail(ballot, reserve, ReceiptReason.UNDECIDED)
-            return True
-        ballot.granted += 1
-        ballot.wanted -= 1
-        ballot.stuck_since_s = None
-        estimate_s, deadline_s = self._expect(task, provider)
-        held = HeldLease(lease, task.ballot, provider, self.now_s, 0.0, reserve)
-        ballot.leases[lease] = self._leases[lease] = held
-        self.roster.take(provider.id, lease, estimate_s)
-        self.expect(ballot, 1)
-        self.watch(held, self.now_s + deadline_s)
-        self.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s))
-        return True
-
-    def _pick(self, ballot: Ballot) -> Provider | None:
-        """Draw whom to ask: others than those that lost the task, as long as any are connected.
-
-        Otherwise one provider that is always free, as it declines at once, would be asked until
-        the task fails.
-        """
-        asked, require = ballot.asked, ballot.task.require
-        if ballot.lost_by:
-            for need in (
-                Need(ballot.role, require, asked | ballot.lost_by_owners, ballot.lost_by),
-                Need(ballot.role, require, asked, ballot.lost_by),
-            ):
-                if self.roster.has_eligible(need):
-                    return self.roster.pick(need, self.dice)
-        return self.roster.pick(Need(ballot.role, require, asked), self.dice)
-
-    def _expect(self, task: Task, provider: Provider) -> tuple[float, float]:
-        """Seconds that the task should take there, and seconds until it is late."""
-        rule = self._rule
-        history = self.histories.get(task.kind)
-        if history is None:
-            # Unknown work is assumed long: nothing is queued behind it.
-            return rule.deadline_first_s, rule.deadline_first_s
-        speed = _speed_of(provider)
-        deadline_s = rule.deadline_factor * history.slowest_s / speed
-        return history.typical_s / speed, max(rule.deadline_min_s, deadline_s)
+        self._line.place("provider", self.roster, self._granting.grant)
+        self._line.place("trusted", self.roster, self._granting.grant)
 
     def _missing(self, task: Task) -> CapabilityMissing | None:
         connected = [
@@ -387,7 +375,3 @@ class Engine:
         if entries or receipts:
             actions.insert(0, Record(entries, receipts))
         return actions
-
-
-def _speed_of(provider: Provider) -> float:
-    return max(provider.score, _SCORE_MIN)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId
+from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId, TaskKind
+from eco_dask.verification.rules import Rule
 from eco_dask.verification.sketch import Sketch
 
 #: Addresses of objects differ between honest processes: ``<Foo object at 0x7f3a...>``.
@@ -77,6 +78,15 @@ class Attempt:
     def digest(self) -> Digest:
         """What the provider committed to."""
         return self.answer.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One task's answers."""
+
+    kind: TaskKind
+    attempts: tuple[Attempt, ...]
+    rule: Rule
 
 
 def same_digest(a: Attempt, b: Attempt) -> bool:

@@ -8,24 +8,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 from eco_dask.types import OwnerId, TaskKind
-from eco_dask.verification.attempt import Attempt, same_digest
+from eco_dask.verification.attempt import Attempt, Case
+from eco_dask.verification.comparing import same
 from eco_dask.verification.quorum import Verdict, judge
-from eco_dask.verification.rules import QuorumRule, Rule
+from eco_dask.verification.rules import QuorumRule
 
 #: How sure: enough for dependents to use the result, or enough for the recruiter to see it.
 Bar = Literal["flow", "deliver"]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One task's answers."""
-
-    kind: TaskKind
-    attempts: tuple[Attempt, ...]
-    rule: Rule
 
 
 #: How something became known of an owner's answer.
@@ -78,17 +71,17 @@ class VerificationPolicy(Protocol):
 
 
 class QuorumPolicy:
-    """Bitwise agreement of distinct owners. Learns nothing."""
+    """Agreement of distinct owners. Learns nothing."""
 
     def judge(self, case: Case, bar: Bar = "deliver") -> Verdict:  # noqa: ARG002  one bar for all
         """Say what attempts prove: see :func:`eco_dask.verification.quorum.judge`."""
         if not isinstance(case.rule, QuorumRule):
             raise TypeError(f"a quorum decides by a QuorumRule; got {case.rule!r}")
-        return judge(case.attempts, case.rule, same_digest)
+        return judge(case.attempts, case.rule, partial(same, case))
 
-    def same(self, case: Case, a: Attempt, b: Attempt) -> bool:  # noqa: ARG002  the seam's signature
-        """Compare the commitments."""
-        return same_digest(a, b)
+    def same(self, case: Case, a: Attempt, b: Attempt) -> bool:
+        """Compare two answers: see :func:`eco_dask.verification.comparing.same`."""
+        return same(case, a, b)
 
     def audit_chance(self, case: Case) -> float:  # noqa: ARG002  the seam's signature
         """Audit nothing: the quorum is the check."""

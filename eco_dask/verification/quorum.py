@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from eco_dask.verification.attempt import Attempt
+from eco_dask.verification.compare import choose
 from eco_dask.verification.rules import QuorumRule
 
 
@@ -52,27 +53,21 @@ def judge(
 
     A trusted worker's answer decides alone. Otherwise an answer wins only if strictly more owners
     back it than any answer outside its camp: two pairs that contradict each other prove nothing,
-    however early one pair was complete. So the order of arrival does not matter, provided ``same``
-    is an equivalence.
+    however early one pair was complete. Where ``same`` is no equivalence, chains are decided as
+    :mod:`eco_dask.verification.compare` says. The order of arrival does not matter either way.
     """
-    camps = [tuple(b for b in attempts if same(a, b)) for a in attempts]
-    for attempt, camp in zip(attempts, camps, strict=True):
+    for attempt in attempts:
         if attempt.trusted:
+            camp = tuple(b for b in attempts if same(attempt, b))
             return Agreed(camp, tuple(a for a in attempts if a not in camp))
-    best = max(camps, key=_owners, default=())
-    rivals = (camp for camp in camps if not set(camp) & set(best))
-    support, opposition = _owners(best), max(map(_owners, rivals), default=0)
-
-    if support >= rule.owners_min and support > opposition:
-        return Agreed(best, tuple(a for a in attempts if a not in best))
+    choice = choose(attempts, same)
+    support, opposition = (choice.support, choice.opposition) if choice else (0, 0)
+    if choice and support >= rule.owners_min and support > opposition:
+        return Agreed(choice.agreeing, choice.dissenting)
     missing = max(rule.owners_min - support, 1)
     if len(attempts) + missing <= rule.attempts_max:
         return Undecided(missing)
     return Disputed(tuple(attempts))
-
-
-def _owners(camp: Sequence[Attempt]) -> int:
-    return len({a.owner for a in camp})
 
 
 def owners_for_error(error: float, liar_share: float) -> int:

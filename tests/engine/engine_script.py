@@ -17,6 +17,7 @@ from eco_dask.ledger.receipts import Receipt
 from eco_dask.types import Account, BallotId, Digest, JobId, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Answer, ErrorAnswer, ValueAnswer
 from eco_dask.verification.rules import QuorumRule
+from eco_dask.verification.sketch import Sketch
 
 
 def provider(text: str) -> Provider:
@@ -52,6 +53,9 @@ class Net:
         self.actions: list[act.Action] = []
         self.failure: act.Failure | None = None
         self.receipts: list[Receipt] = []
+        self.forgotten: set[str] = set()
+        self.round = 0
+        self.asked_for_sketches: set[str] = set()
         self.join(who)
 
     def tell(self, kind: Any, *facts: Any, **more: Any) -> list[str]:
@@ -81,6 +85,14 @@ class Net:
             case act.FailTask(_, failure):
                 self.failure = failure
                 return [f"fail {type(failure).__name__}"]
+            case act.AskSketches(_, leases, number):
+                self.round = number
+                self.asked_for_sketches = {self.holder(lease) for lease in leases}
+                return ["sketch " + " ".join(sorted(self.asked_for_sketches))]
+            case act.ForgetTask(ballot):
+                assert ballot not in self.forgotten
+                self.forgotten.add(ballot)
+                return []
             case act.ReleaseAnswer():
                 return []
 
@@ -95,16 +107,23 @@ class Net:
     def slots(self, who: str, slots: int) -> list[str]:
         return self.tell(ev.SlotsChanged, who, slots)
 
+    def holder(self, lease: str) -> str:
+        return next(w for held in self.leases.values() for w, each in held.items() if each == lease)
+
+    def sketch(self, who: str, sketch: Sketch | None, number: int = 0) -> list[str]:
+        return self.tell(ev.SketchArrived, self.leases["t"][who], number or self.round, sketch)
+
     def submit(
         self, name: str = "t", owners: int = 2, attempts: int = 6, job: str = "j", **task: Any
     ) -> list[str]:
+        compare = task.pop("compare", "exact")
         require = frozenset(task.pop("require", "").split())
         submitted = Task(
             BallotId(name),
             task.pop("kind", TaskKind("k")),
             JobId(job),
             Account("recruiter:r"),
-            QuorumRule(owners, attempts),
+            QuorumRule(owners, attempts, compare),
             require,
             **task,
         )

@@ -57,7 +57,7 @@ indices = st.integers(0, 10**6)
 answer_kinds = st.sampled_from(["truth", "truth", "lie", "plot", "error", "other-error"])
 task_kinds = st.sampled_from(["sum", "dot"])
 quorums = st.tuples(st.integers(1, 4), st.integers(0, 3)).map(
-    lambda pair: QuorumRule(pair[0], sum(pair))
+    lambda pair: QuorumRule(pair[0], sum(pair), "exact")
 )
 
 

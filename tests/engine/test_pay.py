@@ -133,11 +133,12 @@ def test_every_hold_is_resolved_once_by_an_entry_named_after_its_lease() -> None
     ends = entries(net)
     for entry in [*holds, *ends]:
         assert book.apply(entry)
-    assert {e.id for e in holds} == {f"t.{i}:hold" for i in range(3)}
+    assert {e.id for e in holds} == {f"{lease}:hold" for lease in net.leases["t"].values()}
+    ids = {who: f"{lease}:end" for who, lease in net.leases["t"].items()}
     assert {e.id: e.outcome for e in ends if isinstance(e, Resolve)} == {
-        "t.0:end": "void",
-        "t.1:end": "post",
-        "t.2:end": "post",
+        ids[first]: "void",
+        ids[second]: "post",
+        ids[third]: "post",
     }
     assert not any(book.reserved_mpt.values())
     assert book.posted_mpt["owner:" + first] == 0

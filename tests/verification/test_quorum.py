@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId, TaskKind
-from eco_dask.verification.attempt import Attempt, ErrorAnswer, ValueAnswer, same_digest
-from eco_dask.verification.policy import Case, QuorumPolicy
+from eco_dask.verification.attempt import Attempt, Case, ErrorAnswer, ValueAnswer, same_digest
+from eco_dask.verification.policy import QuorumPolicy
 from eco_dask.verification.quorum import (
     Agreed,
     Disputed,

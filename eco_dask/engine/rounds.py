@@ -1,0 +1,137 @@
+"""Rounds of comparison: answers of other bytes are told apart, or together, by sketches.
+
+    answers differ ──start──► AskSketches      SketchArrived ──► all in ──► Closing.on_compared
+
+Every round has a seed of its own, drawn once all its answers are committed to. One answer per
+digest is sketched: equal bytes have equal sketches. An answer that comes meanwhile starts the next
+round; who does not answer is left out as one that cannot serve its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from eco_dask.engine.actions import AskSketches, Strike
+from eco_dask.engine.ballot import Ballot, HeldLease
+from eco_dask.ledger.receipts import ReceiptReason
+from eco_dask.types import LeaseId
+from eco_dask.verification.attempt import Attempt, Case
+from eco_dask.verification.comparing import distinct_values, needs_sketches
+from eco_dask.verification.sketch import Sketch
+
+if TYPE_CHECKING:
+    from eco_dask.engine.engine import Engine
+
+
+class Rounds:
+    """The rounds that are under way, by the leases whose sketches are awaited."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._awaited: dict[LeaseId, Ballot] = {}
+
+    def start(self, ballot: Ballot) -> bool:
+        """Ask for the sketches that a ballot's answers need; say whether it waits for some."""
+        attempts = _compared(ballot)
+        case = Case(ballot.task.kind, tuple(attempts), ballot.task.rule)
+        if not needs_sketches(case):
+            return bool(ballot.awaited)
+        self.drop(ballot)
+        asked: list[LeaseId] = []
+        for group in distinct_values(attempts).values():
+            chosen = _representative(ballot, group)
+            if chosen is None:
+                self._leave_out(ballot, group, ReceiptReason.PROVIDER_LEFT)
+                return True
+            asked.append(chosen)
+        ballot.round += 1
+        _set_sketches(ballot, None, [a.lease for a in attempts])
+        for lease in asked:
+            ballot.awaited.add(lease)
+            self._awaited[lease] = ballot
+        self._engine.do(AskSketches(ballot.task.ballot, tuple(asked), ballot.round))
+        return True
+
+    def arrived(self, lease: LeaseId, number: int, sketch: Sketch | None) -> Ballot | None:
+        """Take in a sketch; return the ballot if that was the last of its round."""
+        ballot = self._awaited.get(lease)
+        if ballot is None or number != ballot.round:
+            return None
+        if sketch is None:
+            self.failed(lease)
+            return None
+        self._forget(ballot, lease)
+        attempts = _compared(ballot)
+        digest = next((_key(a) for a in attempts if a.lease == lease), None)
+        _set_sketches(ballot, sketch, [a.lease for a in attempts if _key(a) == digest])
+        return None if ballot.awaited else ballot
+
+    def failed(self, lease: LeaseId) -> None:
+        """Nobody will send that sketch: go on without the answer."""
+        ballot = self._awaited.get(lease)
+        if ballot is None:
+            return
+        self.drop(ballot)
+        held = ballot.leases.get(lease)
+        if held is None or held.attempt is None:
+            # The accepted answer itself: what came late cannot be compared with it any more.
+            self._leave_out(ballot, ballot.attempts, ReceiptReason.RECALLED)
+            return
+        reason = ReceiptReason.PROVIDER_LEFT if held.gone else ReceiptReason.VALUE_WITHHELD
+        if not held.gone:
+            self._engine.do(Strike(held.provider.id, reason, lease))
+        self._leave_out(ballot, [held.attempt], reason)
+
+    def drop(self, ballot: Ballot) -> None:
+        """Wait for no sketch of a ballot any more."""
+        for lease in tuple(ballot.awaited):
+            self._forget(ballot, lease)
+
+    def _forget(self, ballot: Ballot, lease: LeaseId) -> None:
+        ballot.awaited.discard(lease)
+        self._awaited.pop(lease, None)
+
+    def _leave_out(
+        self, ballot: Ballot, attempts: Sequence[Attempt], reason: ReceiptReason
+    ) -> None:
+        lost = [ballot.leases[a.lease] for a in attempts if a.lease in ballot.leases]
+        voting = ballot.phase == "voting"
+        for held in lost:
+            self._engine.close_lease(ballot, held, reason)
+        if voting:
+            self._engine.count_loss(ballot, [held.provider for held in lost])
+        else:
+            self._engine.compared(ballot)
+
+
+def _compared(ballot: Ballot) -> list[Attempt]:
+    """Return what is to be compared: the answers that are in, and the accepted one."""
+    attempts = ballot.attempts
+    if ballot.winner is not None and ballot.winner.lease not in ballot.leases:
+        attempts.append(ballot.winner)
+    return attempts
+
+
+def _representative(ballot: Ballot, group: Sequence[Attempt]) -> LeaseId | None:
+    """Choose whose bytes are sketched: the gateway's own, or those of a holder that is there."""
+    for attempt in group:
+        held = ballot.leases.get(attempt.lease)
+        if held is None or held.value_here:
+            return attempt.lease
+    able = (ballot.leases[a.lease] for a in group)
+    return next((held.id for held in able if not held.gone and held.fault is None), None)
+
+
+def _set_sketches(ballot: Ballot, sketch: Sketch | None, leases: Sequence[LeaseId]) -> None:
+    for lease in leases:
+        held: HeldLease | None = ballot.leases.get(lease)
+        if held is not None and held.attempt is not None:
+            held.attempt = replace(held.attempt, sketch=sketch)
+        if ballot.winner is not None and ballot.winner.lease == lease:
+            ballot.winner = replace(ballot.winner, sketch=sketch)
+
+
+def _key(attempt: Attempt) -> bytes:
+    return attempt.stands_for or attempt.digest
