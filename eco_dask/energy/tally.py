@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from eco_dask.energy.attribution import HostUse, Split, TaskUse
+from eco_dask.energy.attribution import HostUse, Split
 from eco_dask.energy.carbon import CarbonRange, Machine, embodied, operational
 from eco_dask.energy.figures import EnergyFigures
 from eco_dask.energy.intensity import Intensity

@@ -119,6 +119,16 @@ def test_a_busy_host_teaches_no_idle_power() -> None:
     assert not sampler.tick(drained(TaskUse("a", S, S), ended=("a",)))["a"].baseline_known
 
 
+def test_a_task_that_sleeps_teaches_no_idle_power() -> None:
+    host = MadeHost()
+    sampler = host.sampler()
+    for _ in range(90):
+        host.passes(1)
+        sampler.tick(drained(TaskUse("sleeps", 0, S)))
+    host.passes(1, worker=1)
+    assert not sampler.tick(drained(TaskUse("a", S, S), ended=("a",)))["a"].baseline_known
+
+
 def test_a_model_brings_its_own_idle_power() -> None:
     host = MadeHost(Tier.MODELLED)
     sampler = host.sampler(modelled_idle_uw={"cpu:0": 5 * J})

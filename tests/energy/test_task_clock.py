@@ -41,6 +41,7 @@ def test_parts_of_a_long_task_add_up_to_its_threads_time() -> None:
     clock = TaskClock()
     with ThreadPoolExecutor(1) as pool, clock.running("sleeps"):
         began, go_on = threading.Event(), threading.Event()
+        began_ns = time.perf_counter_ns()
 
         def task() -> int:
             with clock.running("a"):
@@ -55,10 +56,12 @@ def test_parts_of_a_long_task_add_up_to_its_threads_time() -> None:
         go_on.set()
         used_ns = future.result()
         second = clock.drain()
+        wall_ns = time.perf_counter_ns() - began_ns
     last = {it.key: it for it in second.uses}
     assert second.ended == ("a",)
     assert first["a"].cpu_ns >= 50_000_000
     assert first["a"].cpu_ns + last["a"].cpu_ns == pytest.approx(used_ns, rel=0.02, abs=2_000_000)
+    assert used_ns - 2_000_000 <= first["a"].overlap_ns + last["a"].overlap_ns <= wall_ns
     assert first["sleeps"].cpu_ns < 20_000_000 < first["sleeps"].overlap_ns
 
 
