@@ -13,7 +13,14 @@ import pytest
 import yaml
 
 import eco_dask.config
-from eco_dask.config import engine_rule, gateway_rule, quorum_rule, required_tags, worker_rule
+from eco_dask.config import (
+    engine_rule,
+    gateway_rule,
+    quorum_rule,
+    required_tags,
+    sandbox_rule,
+    worker_rule,
+)
 from eco_dask.errors import ConfigurationError
 
 FOLDER = Path(eco_dask.config.__file__).parent
@@ -49,6 +56,9 @@ def test_the_defaults_can_be_read() -> None:
         assert worker_rule().cache_bytes == 1 << 30
         assert quorum_rule().owners_min == 2
         assert required_tags() == []
+        rule = sandbox_rule()
+        assert (rule.profile, rule.trust, rule.folders, rule.gpu) == ("auto", False, (), True)
+        assert (rule.limits.memory_bytes, rule.limits.disk_bytes) == (None, 1 << 30)
 
 
 READERS = {
@@ -62,6 +72,11 @@ READERS = {
     "quorum.require": (required_tags, "gpu"),
     "worker.cache-bytes": (worker_rule, "lots"),
     "worker.reconnect-max": (worker_rule, {}),
+    "worker.sandbox.read": (sandbox_rule, "folder"),
+    "worker.sandbox.cores": (sandbox_rule, "all"),
+    "worker.sandbox.cpu-share": (sandbox_rule, "half"),
+    "worker.sandbox.memory": (sandbox_rule, "much"),
+    "worker.sandbox.task-time": (sandbox_rule, "an age"),
 }
 
 
@@ -92,6 +107,12 @@ def test_environment_variables_override_the_defaults() -> None:
         check=True,
     )
     assert json.loads(shown.stdout) == [3, 5.0, 6]
+
+
+def test_only_a_plain_yes_is_trust() -> None:
+    for value, trust in ((True, True), ("false", False), ("yes", False), (1, False), (None, False)):
+        with dask.config.set({"eco-dask.worker.sandbox.trust-recruiters": value}):
+            assert sandbox_rule().trust is trust
 
 
 def test_an_accepted_error_or_a_quorum_becomes_a_rule() -> None:

@@ -61,6 +61,9 @@ class Work:
     task: Buffer
     inputs: tuple[Buffer, ...]
     constants: tuple[Buffer, ...]
+    #: Whose task it is. A runner serves one recruiter only: what one leaves behind in a process
+    #: must not meet the next.
+    recruiter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class RunnerProcess:
         #: When each task that runs was first seen to.
         self._running_since_s: dict[LeaseId, float] = {}
         self._outgoing: asyncio.Queue[Work] = asyncio.Queue()
+        #: Whom the present runner serves, None before its first task.
+        self._recruiter: str | None = None
+        #: The first task of the next recruiter, once the present runner's are answered.
+        self._next: Work | None = None
+        self._answered = asyncio.Event()
         self.ready = asyncio.Event()
 
     @property
@@ -119,7 +127,11 @@ class RunnerProcess:
         while True:
             started_s = asyncio.get_running_loop().time()
             reason = await self._one_life()
+            if self._next is not None and self._recruiter is not None:
+                logger.info("Another recruiter's task is next: it gets a runner of its own")
+                continue
             lost, self._fed, self._outgoing = list(self._fed), {}, asyncio.Queue()
+            self._next = None
             logger.warning("The runner ended (%s); %d tasks are given back", reason, len(lost))
             self._on_death(lost, reason)
             lived_s = asyncio.get_running_loop().time() - started_s
@@ -127,7 +139,7 @@ class RunnerProcess:
             await asyncio.sleep(pause_s)
 
     async def _one_life(self) -> str:
-        rule = self._rule
+        rule, self._recruiter = self._rule, None
         self._confined = confined = await rule.sandbox.start(
             rule.sandbox.plan(_RUNNER, (str(rule.slots),)),
             numerics_environment(rule.threads_per_slot),
@@ -161,11 +173,23 @@ class RunnerProcess:
         # A runner that died is noticed by the reader; the leases are given back there.
         with contextlib.suppress(ConnectionError):
             while True:
-                work = await self._outgoing.get()
+                work, self._next = self._next or await self._outgoing.get(), None
+                if self._recruiter not in {None, work.recruiter}:
+                    await self._all_answered_before(work.lease)
+                    self._next = work
+                    self.kill()
+                    return
+                self._recruiter = work.recruiter
                 header = ["run", work.lease, len(work.inputs)]
                 stdin.writelines(pack(header, (work.task, *work.inputs, *work.constants)))
                 if self._outgoing.empty():
                     await stdin.drain()
+
+    async def _all_answered_before(self, lease: LeaseId) -> None:
+        # Leases are kept in the order in which they were fed.
+        while next(iter(self._fed)) != lease:
+            self._answered.clear()
+            await self._answered.wait()
 
     async def _hear(self, process: asyncio.subprocess.Process) -> str:
         stdout = process.stdout
@@ -179,6 +203,7 @@ class RunnerProcess:
                     continue
                 answer = parse_answer(header, buffers)
                 if self._fed.pop(answer.lease, 0) is None:
+                    self._answered.set()
                     self._on_answer(answer)
         except PipeError as error:
             return f"it broke the protocol: {error}"

@@ -44,7 +44,7 @@ class EnergyFigures:
     grids: frozenset[str] = frozenset()
     #: To be shown beside the figures.
     warnings: frozenset[str] = frozenset()
-    #: Task time that fell into gaps of the meters and is in no figure, milliseconds.
+    #: Task time in which a device had no meter, so that its energy is missing here, milliseconds.
     gap_ms: int = 0
 
     def __post_init__(self) -> None:

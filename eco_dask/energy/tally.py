@@ -6,11 +6,11 @@ TaskEnergy + Terms ─► EnergyFigures
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from eco_dask.energy.attribution import HostUse, Split, TaskUse
+from eco_dask.energy.attribution import HostUse, Split
 from eco_dask.energy.carbon import CarbonRange, Machine, embodied, operational
 from eco_dask.energy.figures import EnergyFigures
 from eco_dask.energy.intensity import Intensity
@@ -70,7 +70,7 @@ class TaskEnergy:
     share_metered_uj: int
     tier: Tier
     sources: frozenset[str]
-    #: Wall time under a meter, and without; nanoseconds.
+    #: Wall time with all of its devices metered, and without; nanoseconds.
     overlap_ns: int
     gap_ns: int
     slots: int
@@ -128,7 +128,7 @@ class _Running:
 
 
 class Tally:
-    """Running sums of one host. Changed by :meth:`add`, :meth:`add_gap` and :meth:`finish`."""
+    """Running sums of one host. Changed by :meth:`add` and :meth:`finish`."""
 
     totals: HostTotals
 
@@ -138,20 +138,23 @@ class Tally:
         self.totals = HostTotals()
 
     def add(self, use: HostUse, splits: Sequence[MeteredSplit]) -> None:
-        """Count one interval. Without any split it is a gap for the tasks that ran."""
-        if not splits:
-            self.add_gap(use.tasks)
-            return
+        """Count one interval.
+
+        For a task that ran while the CPU or a GPU that it held had no meter, the interval is a
+        gap: that part of its energy is unknown, not zero.
+        """
+        devices = {it.split.device for it in splits}
+        has_cpu = any(device.startswith("cpu:") for device in devices)
+        for task in use.tasks:
+            running = self._running.setdefault(task.key, _Running())
+            running.slots = task.slots
+            if has_cpu and task.gpus <= devices:
+                running.overlap_ns += task.overlap_ns
+            else:
+                running.gap_ns += task.overlap_ns
         for it in splits:
             self.totals.add(it.split)
-        for task in use.tasks:
-            self._count(task, use, splits)
-
-    def add_gap(self, tasks: Sequence[TaskUse]) -> None:
-        """Count time in which tasks ran and no meter did; its energy is unknown, not zero."""
-        for task in tasks:
-            running = self._running.setdefault(task.key, _Running(slots=task.slots))
-            running.gap_ns += task.overlap_ns
+            self._count(it, reserved_shares_uj(it.split.base_uj, use, self._reserve))
 
     def finish(self, key: str) -> TaskEnergy | Unavailable:
         """Take a task out and say what it used; call it after the interval in which it ended."""
@@ -176,35 +179,29 @@ class Tally:
             running.baseline_known,
         )
 
-    def _count(self, task: TaskUse, use: HostUse, splits: Sequence[MeteredSplit]) -> None:
-        running = self._running.setdefault(task.key, _Running())
-        running.slots = task.slots
-        running.overlap_ns += task.overlap_ns
-        for it in splits:
-            marginal_uj = it.split.task_uj.get(task.key)
-            if marginal_uj is None:
-                # A GPU that it did not hold is no part of its figures.
-                continue
-            share_uj = reserved_share_uj(it.split.base_uj, task, use, self._reserve)
+    def _count(self, it: MeteredSplit, shares_uj: Mapping[str, int]) -> None:
+        # A GPU that a task did not hold is no part of its figures.
+        for key, marginal_uj in it.split.task_uj.items():
+            running = self._running[key]
             running.marginal_uj += marginal_uj
-            running.share_uj += share_uj
+            running.share_uj += shares_uj[key]
             if it.tier is Tier.METERED:
                 running.marginal_metered_uj += marginal_uj
-                running.share_metered_uj += share_uj
+                running.share_metered_uj += shares_uj[key]
             running.tiers.add(it.tier)
             running.sources.add(it.source)
             running.assumed_exclusive |= it.split.assumed_exclusive
             running.baseline_known &= it.baseline_known
 
 
-def reserved_share_uj(base_uj: int, task: TaskUse, use: HostUse, reserve: Reserve) -> int:
-    """Microjoules of an interval's idle energy that one task carries.
+def reserved_shares_uj(base_uj: int, use: HostUse, reserve: Reserve) -> dict[str, int]:
+    """Microjoules of an interval's idle energy that each task carries.
 
     All tasks together never carry more than there is, also where more slots ran than offered.
     """
-    taken = sum(it.slots * it.overlap_ns for it in use.tasks)
-    whole = max(reserve.whole * use.duration_ns, taken)
-    return base_uj * task.slots * task.overlap_ns // whole if whole else 0
+    taken = {it.key: it.slots * it.overlap_ns for it in use.tasks}
+    whole = max(reserve.whole * use.duration_ns, sum(taken.values())) or 1
+    return {key: base_uj * part // whole for key, part in taken.items()}
 
 
 def figures_of(task: TaskEnergy, terms: Terms) -> EnergyFigures:

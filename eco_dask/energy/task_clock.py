@@ -3,7 +3,8 @@
     with clock.running(key): ...        clock.drain() ─► uses since the last drain, keys that ended
 
 Around each task, in the thread that runs it. CPU time is exact where a task ends; of one that still
-runs it is read from outside where the system allows it, and made up for at its end elsewhere.
+runs it is read from outside where the system allows it, and elsewhere wall time stands in: there a
+long task that sleeps weighs too much until it ends.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class TaskClock:
         wall_ns = max(0, now_ns - timed.wall_from_ns)
         timed.wall_from_ns += wall_ns
         cpu_now_ns = self._thread_cpu(timed.ident)
-        # Where it cannot be read, wall time stands in; what was too much is taken off at the end.
+        # Wall time is never less than the thread's own, so what follows makes up for no lack.
         cpu_ns = wall_ns if cpu_now_ns is None else max(0, cpu_now_ns - timed.cpu_from_ns)
         timed.cpu_from_ns += cpu_ns
         return cpu_ns, wall_ns

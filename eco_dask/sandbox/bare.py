@@ -5,6 +5,8 @@ Landlock, a system call filter and rlimits confine a process from within, before
 
 from __future__ import annotations
 
+import os
+
 from eco_dask.sandbox.launch import (
     Confinement,
     Launch,
@@ -68,7 +70,6 @@ class Landlock:
             readable=(*system, *own_folders(machine, plan), *_READABLE),
             writable=(plan.scratch, *_WRITABLE_DEVICES),
             seccomp=self.filter(machine, plan).hex(),
-            cores=0 if plan.bounded else plan.limits.cores or 0,
             with_parent=True,
             nice=10 if plan.limits.cpu_share < 1 and not plan.bounded else 0,
         )
@@ -96,4 +97,10 @@ class Unconfined:
     def command(self, machine: Machine, plan: Plan) -> Launch:
         """Return what to execute."""
         argv = (machine.python.executable, "-m", plan.module, *plan.arguments)
-        return Launch(argv, dict(plan.inherited) | dict(plan.environment))
+        environment = dict(plan.inherited) | dict(plan.environment)
+        if plan.folders:
+            known = environment.get("PYTHONPATH")
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [*plan.folders, *([known] if known else [])]
+            )
+        return Launch(argv, environment)

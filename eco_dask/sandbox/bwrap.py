@@ -71,7 +71,6 @@ class Bwrap:
             readable=("/",) if machine.landlock_abi else None,
             writable=("/tmp", SCRATCH, "/dev", *(("/proc",) if plan.gpu else ())),  # noqa: S108
             device_commands=plan.gpu,
-            cores=0 if plan.bounded else plan.limits.cores or 0,
             nice=10 if plan.limits.cpu_share < 1 and not plan.bounded else 0,
         )
         argv = (

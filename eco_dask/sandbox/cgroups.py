@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from eco_dask.sandbox.limits import (
     Limits,
     cgroup_v1_files,
@@ -95,6 +97,7 @@ def find_bounds(limits: Limits) -> Bounds:
         return Bounds("", "this system has no control groups")
     version = "v2" if (ROOT / "cgroup.controllers").exists() else "v1"
     kinds = (version, "systemd") if os.geteuid() == 0 else ("systemd",)
+    sweep()
     reasons = []
     for kind in kinds:
         bounds = Bounds(kind)
@@ -113,6 +116,14 @@ def find_bounds(limits: Limits) -> Bounds:
             return bounds
         reasons.append(f"{kind}: {done.stderr.strip()[:200] or done.returncode}")
     return Bounds("", "; ".join(reasons))
+
+
+def sweep(root: Path = ROOT) -> None:
+    """Remove the groups of agents that were killed before they could."""
+    for folder in (*root.glob(f"{_FOLDER}/eco-*"), *root.glob(f"*/{_FOLDER}/eco-*")):
+        pid = folder.name.split("-")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            _empty(folder)
 
 
 def _enabled_v2(root: Path) -> Path:

@@ -57,8 +57,6 @@ def confine(spec: dict[str, Any]) -> None:
         _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     if spec["nice"]:
         os.nice(spec["nice"])
-    if spec["cores"]:
-        _stay_on(spec["cores"])
     _set_rlimits(spec["rlimits"])
     if sys.platform != "linux":
         return
@@ -149,15 +147,6 @@ def _set_rlimits(limits: dict[str, int]) -> None:
         _, hard = resource.getrlimit(number)
         bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(number, (bounded, bounded))
-
-
-def _stay_on(cores: int) -> None:
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    allowed = sorted(os.sched_getaffinity(0))
-    # Several runners of one machine start at different cores.
-    first = os.getppid() % len(allowed)
-    os.sched_setaffinity(0, {allowed[(first + i) % len(allowed)] for i in range(cores)})
 
 
 def _libc() -> Any:

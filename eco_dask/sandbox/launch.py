@@ -157,10 +157,9 @@ class Confinement:
     device_commands: bool = False
     #: Filter to load, in hexadecimal.
     seccomp: str = ""
-    #: Cores to stay on, 0 for all.
-    cores: int = 0
-    #: Whether to end when the parent does, and to be as nice as possible.
+    #: Whether to end when the parent does.
     with_parent: bool = False
+    #: How far to step back behind the owner's programs.
     nice: int = 0
 
     def argument(self) -> str:

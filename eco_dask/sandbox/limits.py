@@ -158,6 +158,25 @@ def joining_command(procs_files: tuple[str, ...]) -> tuple[str, ...]:
     return ("/bin/sh", "-c", script, "eco-dask-limits", *procs_files, "--")
 
 
+def pinning_command(limits: Limits, allowed: tuple[int, ...], turn: int) -> tuple[str, ...]:
+    """Return the command that keeps what follows it on as many cores as it may use.
+
+    Parameters
+    ----------
+    limits : Limits
+        What it may use.
+    allowed : tuple of int
+        Numbers of the cores that there are.
+    turn : int
+        Any number: runners with different ones start at different cores.
+    """
+    n = limits.cores
+    if n is None or n >= len(allowed):
+        return ()
+    chosen = sorted(allowed[(turn + i) % len(allowed)] for i in range(n))
+    return ("taskset", "--cpu-list", ",".join(map(str, chosen)))
+
+
 def describe(limits: Limits) -> Mapping[str, str]:
     """Return the limits in words, for the owner."""
     words = {

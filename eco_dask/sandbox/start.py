@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from eco_dask.sandbox.bare import Unconfined
 from eco_dask.sandbox.cgroups import Bounds, Group
 from eco_dask.sandbox.launch import Launch, Machine, Plan, Profile
-from eco_dask.sandbox.limits import Limits
+from eco_dask.sandbox.limits import Limits, pinning_command
 from eco_dask.sandbox.machine import look
 from eco_dask.sandbox.watchdog import Usage, excess, kill_tree, measure, out_of_memory
 from eco_dask.text import clean
@@ -91,10 +91,11 @@ class Sandbox:
         """
         plan = replace(plan, environment=environment, inherited=inherited)
         group = await asyncio.to_thread(self._group, plan)
-        scratch = tempfile.mkdtemp(prefix="eco-scratch-")
+        scratch = self._scratch()
         with self.armed(replace(plan, scratch=scratch)) as launch:
             process = await asyncio.create_subprocess_exec(
                 *group.prefix,
+                *self._pinning(),
                 *launch.argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -117,11 +118,11 @@ class Sandbox:
             If it cannot be started, fails, or takes too long.
         """
         plan = replace(plan, inherited=inherited)
-        group, scratch = self._group(plan), tempfile.mkdtemp(prefix="eco-scratch-")
+        group, scratch = self._group(plan), self._scratch()
         try:
             with self.armed(replace(plan, scratch=scratch)) as launch:
                 done = subprocess.run(  # noqa: S603
-                    (*group.prefix, *launch.argv),
+                    (*group.prefix, *self._pinning(), *launch.argv),
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
                     timeout=timeout_s,
@@ -132,7 +133,7 @@ class Sandbox:
                 )
         finally:
             group.close()
-            shutil.rmtree(scratch, ignore_errors=True)
+            _remove(scratch)
         return done.stdout
 
     @contextlib.contextmanager
@@ -149,6 +150,19 @@ class Sandbox:
             yield self.profile.command(self.machine, replace(plan, seccomp_fd=descriptor))
         finally:
             os.close(descriptor)
+
+    def _pinning(self) -> tuple[str, ...]:
+        """Return what stands in for a control group's share of processor time."""
+        if self.bounded or sys.platform != "linux" or shutil.which("taskset") is None:
+            return ()
+        # Before the filter is loaded, which lets nobody choose cores.
+        return pinning_command(self.limits, tuple(sorted(os.sched_getaffinity(0))), os.getpid())
+
+    def _scratch(self) -> str:
+        """Make a folder to write in, where the profile has none of its own."""
+        if self.profile.name not in {"landlock", "seatbelt"}:
+            return ""
+        return tempfile.mkdtemp(prefix=f"eco-scratch-{os.getpid()}-")
 
     def _group(self, plan: Plan) -> Group:
         if not self.bounds or self.profile.name == "container":
@@ -226,7 +240,7 @@ class Confined:
         if not self.verdict and self.group.ran_out_of_memory():
             self.verdict = out_of_memory(self.sandbox.limits)
         await asyncio.to_thread(self.group.close)
-        await asyncio.to_thread(shutil.rmtree, self.scratch, True)
+        await asyncio.to_thread(_remove, self.scratch)
         if self._relay is not None:
             self._relay.cancel()
 
@@ -255,6 +269,12 @@ async def _relay_prints(stream: asyncio.StreamReader) -> None:
             sys.stderr.write(f"[task] {clean(line, 500)}\n")
         if shown and not left:
             logger.warning("The runner prints more than %d bytes: the rest is dropped", left)
+
+
+def _remove(folder: str) -> None:
+    if folder:
+        # Links in it are removed, not followed.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run_quietly(command: tuple[str, ...]) -> None:

@@ -3,6 +3,15 @@
 ::
 
     Case(kind, attempts, rule) ──judge(bar)──► verdict        learn(Evidence) ◄── what became known
+
+What a policy's figures rest on, and the engine sees to:
+
+- Evidence is told as soon as it is known: when answers of two owners were compared in accepting a
+  task at either bar, when an audit came back, and once more of those whom a later answer proves
+  wrong; not only when the task is settled. A batch is verified by what is learned during it.
+- Answers that a gate finds wanting are asked for again in random order, and each is judged again
+  right before it is leased: what the first of them prove makes most of the others needless, and a
+  fixed order would let a provider that turned bad late be acquitted by its early answers.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,6 +150,40 @@ def test_a_runner_is_ended_in_the_middle_of_a_task() -> None:
 
     ((leases, _),) = live(story).deaths
     assert leases == ["hangs", "waits"]
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_no_two_recruiters_meet_in_one_runner(slots: int) -> None:
+    order = ["ann", "ann", "bob", "bob", "ann", "cem"]
+
+    async def story(life: Life) -> None:
+        for i, recruiter in enumerate(order):
+            life.runner.feed(replace(work(str(i), os.getpid), recruiter=recruiter))
+        await life.until(lambda: len(life.answers) == len(order))
+
+    life = live(story, slots)
+    pids = [life.value(str(i)) for i in range(len(order))]
+    served = {}
+    for pid, recruiter in zip(pids, order, strict=True):
+        served.setdefault(pid, set()).add(recruiter)
+    assert all(len(recruiters) == 1 for recruiters in served.values())
+    # Warm within one's own tasks, and no task is lost or reported as such.
+    assert pids[0] == pids[1]
+    assert pids[2] == pids[3]
+    assert not life.deaths
+
+
+def test_a_runner_that_dies_before_a_change_takes_the_next_recruiters_task_along() -> None:
+    async def story(life: Life) -> None:
+        life.runner.feed(replace(work("fatal", os._exit, 7), recruiter="ann"))
+        life.runner.feed(replace(work("behind", abs, -1), recruiter="bob"))
+        await life.until(lambda: life.deaths)
+        life.runner.feed(replace(work("again", abs, -1), recruiter="bob"))
+        await life.until(lambda: life.answers)
+
+    life = live(story)
+    assert life.deaths == [(["fatal", "behind"], "exit status 7")]
+    assert life.value("again") == 1
 
 
 def test_slots_run_side_by_side() -> None:

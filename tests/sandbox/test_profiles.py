@@ -245,6 +245,8 @@ def test_none_is_the_plain_command_with_the_plain_environment() -> None:
     launch = Unconfined().command(LINUX, PLAN)
     assert launch.argv == (PYTHON.executable, "-m", PLAN.module, "2")
     assert launch.environment == dict(PLAN.inherited) | dict(PLAN.environment)
+    plan = replace(PLAN, folders=("/opt/a",), inherited={"PYTHONPATH": "/opt/b"})
+    assert Unconfined().command(MAC, plan).environment["PYTHONPATH"] == "/opt/a:/opt/b"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from eco_dask.sandbox.limits import (
     cgroup_v2_files,
     describe,
     joining_command,
+    pinning_command,
     rlimits,
     scope_command,
     systemd_properties,
@@ -138,3 +139,12 @@ def test_limits_are_told_in_words() -> None:
     assert words["memory"] == "2 GiB"
     assert words["share of CPU"] == "50%"
     assert "memory" not in describe(Limits())
+
+
+@pytest.mark.parametrize(
+    ("cores", "turn", "chosen"),
+    [(1, 0, "0"), (1, 1, "2"), (2, 2, "0,4"), (2, 3, "0,2"), (3, 0, None), (None, 0, None)],
+)
+def test_cores_are_pinned_in_turn_where_nothing_counts_their_time(cores, turn, chosen) -> None:
+    expected = () if chosen is None else ("taskset", "--cpu-list", chosen)
+    assert pinning_command(Limits(cores=cores), (0, 2, 4), turn) == expected
