@@ -57,6 +57,9 @@ class Ballot:
     phase: Phase = "voting"
     #: Granted leases without a receipt, answered or not.
     leases: dict[LeaseId, HeldLease] = field(default_factory=dict)
+    #: Whether an answer that would be accepted alone is computed once more, to learn of its owner;
+    #: None until that was drawn.
+    audit: bool | None = None
     #: Number of the latest round of comparison, and leases whose sketches it still awaits.
     round: int = 0
     awaited: set[LeaseId] = field(default_factory=set)
@@ -72,6 +75,8 @@ class Ballot:
     winner: Attempt | None = None
     #: Leases of the answers that were believed together with the winner.
     camp: frozenset[LeaseId] = frozenset()
+    #: Leases of the answers that the policy was told of.
+    told: set[LeaseId] = field(default_factory=set)
     #: Reference-core-seconds that each agreeing answer is paid for, once closed.
     units: float = 0.0
     #: What a late answer gets when nothing was accepted.

@@ -20,6 +20,7 @@ from eco_dask.engine.actions import (
     Strike,
 )
 from eco_dask.engine.ballot import Ballot, HeldLease
+from eco_dask.engine.learning import Learning
 from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import BallotId, LeaseId
@@ -38,6 +39,7 @@ class Closing:
         self._engine = engine
         self._policy = policy
         self._rounds = rounds
+        self._learning = Learning(engine, policy)
 
     def on_answer(self, ballot: Ballot, held: HeldLease) -> None:
         """Take in an answer, in time or late."""
@@ -108,6 +110,14 @@ class Closing:
 
     # ------------------------------------------------------------------ judging
 
+    def skips_audit(self, ballot: Ballot) -> bool:
+        """Accept what only an audit holds back, as nobody is there to do it; say whether it did."""
+        if not ballot.audit or ballot.pending or not isinstance(self._verdict(ballot), Agreed):
+            return False
+        ballot.audit = False
+        self.reconsider(ballot)
+        return True
+
     def is_disputed(self, ballot: Ballot) -> bool:
         """Whether the answers that are in contradict each other for good."""
         return isinstance(self._verdict(ballot), Disputed)
@@ -142,6 +152,8 @@ class Closing:
             self.fail(ballot, Disagreement(verdict.attempts), ReceiptReason.DISPUTED)
 
     def _on_agreed(self, ballot: Ballot, verdict: Agreed) -> None:
+        if self._learning.audits(ballot, _case(ballot), verdict):
+            return
         self._engine.want(ballot, 0)
         camp = [ballot.leases[a.lease] for a in verdict.agreeing]
         here = next((held for held in camp if held.value_here), None)
@@ -186,9 +198,11 @@ class Closing:
             self._engine.do(DeliverError(ballot.task.ballot, attempt.answer))
         else:
             self._engine.do(DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing)))
+        self._learning.accepted(ballot, case, tuple(agreeing))
         self._serve(ballot, None)
         ballot.phase, ballot.winner = "closed", attempt
         ballot.camp = frozenset(a.lease for a in agreeing)
+        ballot.told = {a.lease for a in case.attempts}
         for held in tuple(ballot.leases.values()):
             if held.attempt is None:
                 self._recall(held)
@@ -211,6 +225,9 @@ class Closing:
         agrees = held.id in ballot.camp or (
             winner is not None and self._policy.same(_case(ballot), winner, attempt)
         )
+        if held.id not in ballot.told:
+            ballot.told.add(held.id)
+            self._learning.came_late(_case(ballot), attempt, right=agrees)
         if not agrees:
             self._engine.do(Strike(held.provider.id, ReceiptReason.DISSENTED, held.id))
             self._engine.close_lease(ballot, held, ReceiptReason.DISSENTED)

@@ -27,3 +27,7 @@ class Dice:
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return ((z ^ (z >> 31)) * bound) >> 64
+
+    def happens(self, probability: float) -> bool:
+        """Say whether something of that probability happens."""
+        return self.below(1 << 53) < probability * (1 << 53)

@@ -207,6 +207,8 @@ class Engine:
         since_s = ballot.stuck_since_s
         waited_s = self.now_s - since_s if since_s is not None else 0.0
         trusted = self.has_trusted(ballot.task)
+        if waited_s >= self._rule.trusted_after_s and self._closing.skips_audit(ballot):
+            return
         if ballot.role == "provider" and trusted and waited_s >= self._rule.trusted_after_s:
             self.ask_trusted(ballot)
         elif self._may_return(ballot) and waited_s >= self._rule.trusted_after_s:

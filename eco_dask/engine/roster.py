@@ -61,6 +61,8 @@ class Roster:
         self._seats: dict[ProviderId, Seat] = {}
         self._roomy: dict[Role, list[Seat]] = {"provider": [], "trusted": []}
         self._roomy_crowd: dict[Role, Crowd] = {"provider": Crowd(), "trusted": Crowd()}
+        #: Owners that get nothing.
+        self.barred: set[OwnerId] = set()
         self._unpaused_crowd: dict[Role, Crowd] = {"provider": Crowd(), "trusted": Crowd()}
 
     def join(self, provider: Provider) -> None:
@@ -133,6 +135,7 @@ class Roster:
         All are drawn equally likely, so registering in a row brings nobody together; the second
         draw keeps queues short (Mitzenmacher, "The power of two choices", 2001).
         """
+        need = self._without_barred(need)
         if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
             return None
         roomy = self._roomy[need.role]
@@ -153,15 +156,21 @@ class Roster:
 
     def owners(self, role: Role, require: frozenset[str]) -> set[OwnerId]:
         """Owners of connected, unpaused providers with those tags, with room or not."""
-        return self._unpaused_crowd[role].owners(require)
+        return self._unpaused_crowd[role].owners(require) - self.barred
 
     def has_eligible(self, need: Need) -> bool:
         """Whether a task may go to any connected, unpaused provider, with room or not."""
+        need = self._without_barred(need)
         return any(p.role == need.role and p.slots > 0 and need.admits(p) for p in self.providers())
 
     def providers(self) -> Iterator[Provider]:
         """Iterate over all connected providers."""
         return (seat.provider for seat in self._seats.values())
+
+    def _without_barred(self, need: Need) -> Need:
+        if not self.barred or need.role == "trusted":
+            return need
+        return replace(need, asked=need.asked | self.barred)
 
     # ------------------------------------------------------------------ keeping count
 
