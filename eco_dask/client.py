@@ -20,6 +20,7 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import JobId
 from eco_dask.values.registered import registered_references
+from eco_dask.verification.rules import Compare
 
 #: Dask's peer-to-peer methods run code inside of Dask's workers; ours are gateways, which run none.
 _TASK_METHODS = {
@@ -173,6 +174,7 @@ def job(
     budget: float | None = None,
     require: Iterable[str] | Mapping[str, bool] | None = None,
     quorum: int | None = None,
+    compare: Compare = "auto",
     trusted: bool = False,
     recruiter: str | None = None,
 ) -> Job:
@@ -192,6 +194,9 @@ def job(
         Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
     quorum : int, optional
         Distinct owners that must agree, instead of ``error``.
+    compare : {"auto", "exact", "close"}
+        Which answers are the same: those of equal bytes; also those whose floats differ as other
+        machines' rounding explains; or what fits the kind of task and its type.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
@@ -216,6 +221,7 @@ def job(
             recruiter=recruiter or _user(),
             quorum=quorum,
             error=error,
+            compare=compare,
             budget_mpt=round(budget * 1000) if budget is not None else None,
             require=_tags(require or ()),
             trusted=trusted,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import recruiter_account
 from eco_dask.types import Account, JobId
+from eco_dask.verification.rules import Compare
 
 #: Name of the annotation that carries a job.
 ANNOTATION = "eco"
@@ -30,6 +31,9 @@ class JobSpec:
     quorum: int | None = None
     #: Accepted probability of a wrong result, instead of a quorum.
     error: float | None = None
+    #: Which answers are the same: those of equal bytes (``"exact"``), those equal but for rounding
+    #: (``"close"``), or whichever fits the kind of task (``"auto"``).
+    compare: Compare = "auto"
     #: Most that the job may spend.
     budget_mpt: int | None = None
     #: Tags that a provider must have.
@@ -42,6 +46,10 @@ class JobSpec:
     def __post_init__(self) -> None:
         if self.quorum is not None and self.error is not None:
             raise ConfigurationError("give a job either quorum= or error=, not both")
+        if self.compare not in get_args(Compare):
+            raise ConfigurationError(
+                f"compare= is one of {', '.join(get_args(Compare))}; got {self.compare!r}"
+            )
         if self.quorum is not None and self.quorum < 1:
             raise ConfigurationError(f"a quorum is at least 1; got {self.quorum}")
         if self.error is not None and not 0 < self.error < 1:
@@ -58,7 +66,13 @@ class JobSpec:
 
     def to_annotation(self) -> dict[str, Any]:
         """Return it as plain values, those left at their default omitted."""
-        defaults = {"quorum": None, "error": None, "budget_mpt": None, "trusted": False}
+        defaults = {
+            "quorum": None,
+            "error": None,
+            "compare": "auto",
+            "budget_mpt": None,
+            "trusted": False,
+        }
         plain = {k: v for k, v in asdict(self).items() if k not in defaults or v != defaults[k]}
         return plain | {"require": list(self.require), "classes": list(self.classes)}
 

@@ -19,8 +19,10 @@ from tornado.websocket import WebSocketClosedError, WebSocketError
 from eco_dask.agent.dialling import Connection, Introduction
 from eco_dask.agent.runner_process import Done, Raised, RunnerProcess, RunnerRule, Work
 from eco_dask.errors import RegistrationError, WireError
+from eco_dask.sketches import sketch_or_digest
 from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
+from eco_dask.values import EncodedValue
 from eco_dask.wire import messages as m
 from eco_dask.wire.cache import BlobCache
 from eco_dask.wire.fields import Buffer
@@ -78,6 +80,7 @@ class Agent:
         self._connection: Connection | None = None
         self._welcome: m.Welcome | None = None
         self._leaving = asyncio.Event()
+        self._sketching: set[asyncio.Task[None]] = set()
         self.tally = Tally()
 
     # ------------------------------------------------------------------ life
@@ -194,6 +197,8 @@ class Agent:
                     self._feed_runner()
             case m.Fetch(lease):
                 self._serve(lease)
+            case m.SketchAsked():
+                self._sketch(message)
             case m.Release(leases):
                 for lease in leases:
                     self._answers.pop(lease, None)
@@ -227,10 +232,32 @@ class Agent:
             return
         connection.outbox.send_value(split(answer.digest, parts, self._about.limits.part_bytes))
 
+    def _sketch(self, asked: m.SketchAsked) -> None:
+        """Sketch, in a thread, what was committed to; what is not here any more gets an empty one.
+
+        Nothing is executed for it: the encoded value's own arrays are read.
+        """
+        task = asyncio.get_running_loop().create_task(self._say_sketch(asked))
+        self._sketching.add(task)
+        task.add_done_callback(self._sketching.discard)
+
+    async def _say_sketch(self, asked: m.SketchAsked) -> None:
+        parts = self._sketched_bytes_of(asked.lease)
+        sketch = b""
+        if parts is not None:
+            sketch = await asyncio.to_thread(_sketch_bytes, parts, asked.seed)
+            if len(sketch) > self._about.limits.part_bytes:
+                sketch = b""
+        self._say(m.Sketched(asked.lease, asked.round, sketch))
+
     def _bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
         """Return the encoded value that answers a lease, None if it is not kept."""
         answer = self._answers.get(lease)
         return answer.parts if isinstance(answer, Done) else None
+
+    def _sketched_bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
+        """Return what a sketch is made of: the very bytes that would be served."""
+        return self._bytes_of(lease)
 
     def _recall(self, lease: LeaseId) -> None:
         waiting = next((w for w in self._waiting if w.lease == lease), None)
@@ -344,6 +371,10 @@ class Agent:
         """Send, if there is a connection; after a reconnect, :meth:`_resume` makes up for it."""
         if self._connection is not None:
             self._connection.say(message)
+
+
+def _sketch_bytes(parts: tuple[bytes, ...], seed: bytes) -> bytes:
+    return sketch_or_digest(EncodedValue.from_bytes(b"".join(parts)), seed).to_bytes()
 
 
 def _too_large(answer: Done, bytes_max: int) -> Raised:

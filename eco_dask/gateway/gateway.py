@@ -25,16 +25,19 @@ from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule, Provider
 from eco_dask.errors import ConfigurationError, WireError, remote_task_error
+from eco_dask.gateway.comparing import Comparing
 from eco_dask.gateway.failures import failure_error
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.session import Granted, Session
+from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.writer import BookWriter
 from eco_dask.ledger.store import Ledger
 from eco_dask.providers.registry import Registry
 from eco_dask.text import clean
 from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.values import EncodedValue
-from eco_dask.verification.attempt import Answer
+from eco_dask.verification.attempt import Answer, ErrorAnswer
+from eco_dask.verification.sketch import Sketch
 from eco_dask.wire import messages as m
 
 logger = logging.getLogger(__name__)
@@ -57,13 +60,14 @@ class Gateway:
     ) -> None:
         self.name = name
         self.rule = rule
-        self.engine = Engine(engine_rule)
         self.registry = registry
         self.sessions: dict[ProviderId, Session] = {}
         self._writer = writer
         #: Part of every id, so that no two lives of a gateway share one.
         self._life = f"{name}/{secrets.token_hex(4)}"
+        self.engine = Engine(engine_rule, life=self._life)
         self.intake = Intake(self._life, self.now_s, self.feed)
+        self.comparing = Comparing(self._sketch_arrived, self.now_s)
         self._granted: dict[LeaseId, Session] = {}
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
@@ -100,6 +104,7 @@ class Gateway:
             await asyncio.sleep(TICK_S)
             try:
                 self._drop_stalled_fetches()
+                self.comparing.give_up_late()
                 self.feed(ev.Ticked(self.now_s(), _chance()))
                 self._update_slots()
                 self._tell_presence()
@@ -132,6 +137,7 @@ class Gateway:
                 session.fetch(lease, self.now_s())
             elif granted.digest is None and lease not in held:
                 session.send_lease(lease, self.now_s())
+        self.comparing.resend(session)
         self._change_slots(session, session.slots)
 
     def leave(self, provider: ProviderId) -> None:
@@ -141,6 +147,7 @@ class Gateway:
             return
         for lease in tuple(session.leases):
             self._granted.pop(lease, None)
+            self.comparing.forget(lease)
             session.forget(lease)
         self.feed(ev.ProviderLeft(provider, self.now_s(), _chance()))
         self._update_slots()
@@ -186,7 +193,7 @@ class Gateway:
     ) -> None:
         """Take in a commitment or an error; ``cost_s`` is CPU and wall seconds as claimed."""
         here = False
-        if (submission := self.intake.of_lease(lease)) is not None:
+        if (submission := self._task_of(lease)) is not None:
             here = lease in submission.values
         if lease in session.leases:
             self._task_s += 0.05 * (max(cost_s[1], 1e-4) - self._task_s)
@@ -196,8 +203,12 @@ class Gateway:
 
     def keep_value(self, lease: LeaseId, value: EncodedValue) -> None:
         """Keep the bytes of an answer, checked against its commitment, until the vote is over."""
-        if (submission := self.intake.of_lease(lease)) is not None:
+        if (submission := self._task_of(lease)) is not None:
             submission.values[lease] = value
+
+    def _task_of(self, lease: LeaseId) -> Submission | None:
+        ballot = self.engine.ballot_of(lease)
+        return self.intake.kept(ballot) if ballot is not None else None
 
     def value_arrived(self, lease: LeaseId, value: EncodedValue) -> None:
         """The bytes that were fetched are here and match the commitment."""
@@ -228,42 +239,44 @@ class Gateway:
         record: do.Record | None = None
         for action in self.engine.handle(event):
             match action:
-                case do.GrantLease():
-                    self._grant(action)
                 case do.Record():
                     record = action
-                case do.ReleaseAnswer(lease, provider):
-                    self._release(lease, provider)
                 case do.DeliverValue():
                     ends.append(self._value_end(action))
                 case do.DeliverError(ballot, error):
-                    ends.append(
-                        self._error_end(
-                            ballot,
-                            remote_task_error(
-                                clean(error.error_type, 200),
-                                clean(error.message, 4000),
-                                clean(error.traceback, 20000),
-                            ),
-                        )
-                    )
+                    ends.append(self._error_end(ballot, _as_exception(error)))
                 case do.FailTask(ballot, failure):
                     task = self.intake.find(ballot)
                     key = task.key if task is not None else ballot
                     ends.append(self._error_end(ballot, failure_error(key, failure)))
-                case do.FetchValue(lease, _, _):
-                    self._fetch(lease)
-                case do.RecallLease(lease, provider):
-                    if (session := self.sessions.get(provider)) is not None:
-                        session.send(m.Recall((lease,)))
-                case do.Strike(provider, reason, _):
-                    self.strike(provider, reason)
+                case _:
+                    self._carry_out(action)
         if record is not None:
             self._writer.record(record.entries, record.receipts, _all_of(ends))
             self._tell_receipts(record)
         else:
             for end in ends:
                 end()
+
+    def _carry_out(self, action: do.Action) -> None:
+        match action:
+            case do.GrantLease():
+                self._grant(action)
+            case do.ReleaseAnswer(lease, provider):
+                self._release(lease, provider)
+            case do.FetchValue(lease, _, _):
+                self._fetch(lease)
+            case do.AskSketches():
+                self._compare(action)
+            case do.ForgetTask(ballot):
+                self.intake.forget(ballot)
+            case do.RecallLease(lease, provider):
+                if (session := self.sessions.get(provider)) is not None:
+                    session.send(m.Recall((lease,)))
+            case do.Strike(provider, reason, _):
+                self.strike(provider, reason)
+            case _:
+                raise NotImplementedError(action)
 
     def _grant(self, action: do.GrantLease) -> None:
         session, submission = self.sessions[action.provider], self.intake.find(action.ballot)
@@ -283,8 +296,19 @@ class Gateway:
             logger.warning("Value of lease %s cannot be fetched: %s", lease, error)
             asyncio.get_running_loop().call_soon(lambda: self.value_failed(lease, mismatch=False))
 
+    def _compare(self, action: do.AskSketches) -> None:
+        submission = self.intake.kept(action.ballot)
+        values = submission.values if submission is not None else {}
+        here = {lease: values[lease] for lease in action.leases if lease in values}
+        there = {lease: self._granted.get(lease) for lease in action.leases if lease not in values}
+        self.comparing.ask(action.round, here, there)
+
+    def _sketch_arrived(self, lease: LeaseId, number: int, sketch: Sketch | None) -> None:
+        self.feed(ev.SketchArrived(lease, number, sketch, self.now_s(), _chance()))
+
     def _release(self, lease: LeaseId, provider: ProviderId) -> None:
         self._granted.pop(lease, None)
+        self.comparing.forget(lease)
         if (session := self.sessions.get(provider)) is not None:
             session.forget(lease)
             session.send(m.Release((lease,)))
@@ -307,7 +331,9 @@ class Gateway:
         submission = self.intake.take(action.ballot)
         if submission is None:
             return _nothing
-        value = submission.values.pop(action.lease)
+        value = submission.values[action.lease]
+        # Answers that come late are compared with it.
+        self.intake.keep(action.ballot, submission)
         wall_s = min(a.wall_s for a in action.agreeing)
         return lambda: submission.succeed(value, self.now_s(), wall_s)
 
@@ -341,6 +367,12 @@ def check_name(name: str) -> str:
 def provider_facts(provider: Provider) -> str:
     """Describe a provider in a log line."""
     return f"{provider.id} of owner {provider.owner} ({provider.role}, {provider.slots} slots)"
+
+
+def _as_exception(error: ErrorAnswer) -> Exception:
+    return remote_task_error(
+        clean(error.error_type, 200), clean(error.message, 4000), clean(error.traceback, 20000)
+    )
 
 
 def _chance() -> int:

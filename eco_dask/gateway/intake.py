@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from eco_dask.gateway.packing import Package, encode_input, pack
 from eco_dask.gateway.structural import run_structural, runs_here
 from eco_dask.gateway.submission import Submission
 from eco_dask.jobs import ANNOTATION, JobSpec
-from eco_dask.types import BallotId, JobId, LeaseId, TaskKind
+from eco_dask.types import BallotId, JobId, TaskKind
 from eco_dask.values import EncodedValue
 from eco_dask.verification.rules import QuorumRule
 
@@ -67,6 +67,7 @@ class Intake:
         self._feed = feed
         self._count = 0
         self._submissions: dict[BallotId, Submission] = {}
+        self._ended: dict[BallotId, Submission] = {}
         self._ballots: dict[Any, BallotId] = {}
         self._encoded: dict[Any, tuple[object, object]] = {}
         self._terms: dict[JobId, tuple[JobSpec, QuorumRule]] = {}
@@ -126,9 +127,18 @@ class Intake:
         """Return the task of a ballot, None once it ended."""
         return self._submissions.get(ballot)
 
-    def of_lease(self, lease: LeaseId) -> Submission | None:
-        """Return the task that a lease is for, None once it ended."""
-        return self._submissions.get(BallotId(lease.rpartition(".")[0]))
+    def kept(self, ballot: BallotId) -> Submission | None:
+        """Return a ballot's task, also if it ended with a value and is not yet forgotten."""
+        return self._submissions.get(ballot) or self._ended.get(ballot)
+
+    def keep(self, ballot: BallotId, submission: Submission) -> None:
+        """Keep the accepted value of a task that ended, until :meth:`forget`."""
+        submission.package = None
+        self._ended[ballot] = submission
+
+    def forget(self, ballot: BallotId) -> None:
+        """Drop what was kept of a task that ended."""
+        self._ended.pop(ballot, None)
 
     def take(self, ballot: BallotId) -> Submission | None:
         """Return the task of a ballot and forget it: it ends now."""
@@ -221,10 +231,16 @@ class Intake:
         terms = self._terms.get(job_id)  # type: ignore[arg-type]
         if terms is None:
             job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-            terms = self._terms[job.id] = (job, quorum_rule(quorum=job.quorum, error=job.error))
+            terms = self._terms[job.id] = (job, rule_of(job))
             if len(self._terms) > _JOBS_KEPT:
                 del self._terms[next(iter(self._terms))]
         return terms
+
+
+def rule_of(job: JobSpec) -> QuorumRule:
+    """Return what decides a job's ballots."""
+    rule = quorum_rule(quorum=job.quorum, error=job.error)
+    return replace(rule, compare=job.compare)
 
 
 def _vouched(annotations: dict[str, Any]) -> Sequence[str]:

@@ -24,16 +24,15 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from eco_dask.carrier import Outbox
-from eco_dask.errors import RegistrationError, ValueCodecError, WireError
+from eco_dask.errors import RegistrationError, WireError
 from eco_dask.gateway.admission import Admission, Applicant
+from eco_dask.gateway.arrivals import checked_value, decodable
 from eco_dask.gateway.gateway import Gateway, provider_facts
 from eco_dask.gateway.session import Session
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import Digest, LeaseId
-from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer
 from eco_dask.wire import messages as m
-from eco_dask.wire.fields import Buffer
 from eco_dask.wire.frames import decode_frame
 from eco_dask.wire.messages import PROTOCOL, Direction
 from eco_dask.wire.protocol import Conversation, Phase, Side
@@ -222,6 +221,8 @@ class ProviderSocket(WebSocketHandler):
                 self._on_part(session, message)
             case m.ValueGone(lease):
                 self._on_value_gone(session, lease)
+            case m.Sketched():
+                gateway.comparing.take(session, message)
             case m.Missing(lease, digests):
                 granted = session.leases.get(lease)
                 if granted is not None:
@@ -270,7 +271,7 @@ class ProviderSocket(WebSocketHandler):
             )
         granted.digest, granted.size_bytes = message.digest, message.size_bytes
         if len(message.value):
-            value = _checked_value(message.value, message.digest)
+            value = checked_value(message.value, message.digest)
             if value is None or value.size_bytes != message.size_bytes:
                 session.forget(lease)
                 self.gateway.strike(session.provider.id, ReceiptReason.VALUE_MISMATCH)
@@ -294,13 +295,22 @@ class ProviderSocket(WebSocketHandler):
 
     async def _take_value(self, session: Session, digest: Digest, data: bytearray) -> None:
         """Accept a fetched value once it is known to decode: a client would choke on it later."""
-        value = await asyncio.to_thread(_decodable, data)
+        value = await asyncio.to_thread(decodable, data)
         if value is None:
             self._fail_arriving(session, digest)
             return
-        for lease in session.arriving.pop(digest, []):
+        for lease in tuple(session.arriving.get(digest, ())):
+            matches = await self.gateway.comparing.matches(lease, value)
+            if lease not in session.arriving.get(digest, ()):
+                continue  # it ended meanwhile
+            session.arriving[digest].remove(lease)
             session.leases[lease].fetching = False
-            self.gateway.value_arrived(lease, value)
+            if matches:
+                self.gateway.value_arrived(lease, value)
+            else:
+                self.gateway.value_failed(lease, mismatch=True)
+        if not session.arriving.get(digest):
+            session.arriving.pop(digest, None)
 
     def _fail_arriving(self, session: Session, digest: Digest) -> None:
         leases: list[LeaseId] = session.arriving.pop(digest, [])
@@ -334,22 +344,6 @@ async def _quietly(coroutine: Any) -> None:
     """Run until done; a connection that closes meanwhile is no news, ``on_close`` sees it."""
     with contextlib.suppress(WebSocketClosedError, StreamClosedError):
         await coroutine
-
-
-def _checked_value(data: Buffer, digest: Digest) -> EncodedValue | None:
-    # The frame's buffer is shared by all its messages; a small copy lets it go.
-    value = _decodable(bytes(data))
-    return value if value is not None and value.digest == digest else None
-
-
-def _decodable(data: bytes | bytearray) -> EncodedValue | None:
-    try:
-        value = EncodedValue.from_bytes(data)
-        value.decode()
-    except ValueCodecError as error:
-        logger.warning("A provider's value does not decode: %s", error)
-        return None
-    return value
 
 
 class ProviderServer:

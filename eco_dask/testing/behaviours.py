@@ -14,7 +14,7 @@ import numpy as np
 
 from eco_dask.agent.runner_process import Done, Raised
 from eco_dask.errors import ConfigurationError, ValueCodecError
-from eco_dask.types import Digest
+from eco_dask.types import Digest, LeaseId
 from eco_dask.values import EncodedValue, encode
 
 Answer = Done | Raised
@@ -43,6 +43,10 @@ class Behaviour:
     def serve(self, answer: Done) -> tuple[bytes, ...] | None:
         """Return the bytes to serve of an answer; None if they are gone."""
         return answer.parts
+
+    def sketched(self, answer: Done) -> tuple[bytes, ...] | None:
+        """Return the bytes that a sketch of an answer is made of; None to send none."""
+        return self.serve(answer)
 
     def noise(self) -> bytes:
         """Return a frame to send after an answer; empty for none."""
@@ -135,6 +139,51 @@ class Mismatch(Behaviour):
         return (*parts, last[:-1] + bytes([last[-1] ^ 1]))
 
 
+class Sleeper(Behaviour):
+    """Honest for its first answers, to earn trust, then lies in every one."""
+
+    def __init__(self, dice: Random, answers: int) -> None:
+        super().__init__(dice)
+        self._answers_left = answers
+
+    def say(self, answer: Answer) -> Answer:
+        """Be honest while it counts."""
+        if self._answers_left > 0 or isinstance(answer, Raised):
+            self._answers_left -= 1
+            return answer
+        return falsified(answer, self.dice)
+
+
+class SketchWithhold(Behaviour):
+    """Commits to what only its own bits are, and sends no sketch of it."""
+
+    def say(self, answer: Answer) -> Answer:
+        """Lie, so that a sketch will be asked for."""
+        return falsified(answer, self.dice) if isinstance(answer, Done) else answer
+
+    def sketched(self, answer: Done) -> None:
+        """Send none."""
+
+
+class SketchRight(Behaviour):
+    """Commits to and serves a wrong value, with a sketch of the right one."""
+
+    def __init__(self, dice: Random) -> None:
+        super().__init__(dice)
+        self._right: dict[LeaseId, tuple[bytes, ...]] = {}
+
+    def say(self, answer: Answer) -> Answer:
+        """Lie, and remember the truth."""
+        if isinstance(answer, Raised):
+            return answer
+        self._right[answer.lease] = answer.parts
+        return falsified(answer, self.dice)
+
+    def sketched(self, answer: Done) -> tuple[bytes, ...]:
+        """Take the truth."""
+        return self._right[answer.lease]
+
+
 class Garbage(Behaviour):
     """Sends random bytes where a frame should be."""
 
@@ -199,6 +248,9 @@ BEHAVIOURS: Mapping[str, Callable[[str, Random], Behaviour]] = {
     "withhold": lambda _, dice: Withhold(dice),
     "renege": lambda _, dice: Renege(dice),
     "mismatch": lambda _, dice: Mismatch(dice),
+    "sleeper": lambda answers, dice: Sleeper(dice, int(answers or 20)),
+    "sketch-withhold": lambda _, dice: SketchWithhold(dice),
+    "sketch-right": lambda _, dice: SketchRight(dice),
     "garbage": lambda _, dice: Garbage(dice),
     "flood": lambda _, dice: Flood(dice),
 }

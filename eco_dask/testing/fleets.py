@@ -61,6 +61,12 @@ FLEETS: Mapping[str, tuple[ProviderSpec, ...]] = {
     "withholds": (*honest("ann", "bob"), misbehaving("mallory", "withhold")),
     "reneges": (*honest("ann", "bob"), misbehaving("mallory", "renege")),
     "serves other bytes": (*honest("ann", "bob"), misbehaving("mallory", "mismatch")),
+    "withholds sketches": (*honest("ann", "bob"), misbehaving("mallory", "sketch-withhold")),
+    "serves other bytes than it sketches": (
+        *honest("ann", "bob"),
+        misbehaving("mallory", "sketch-right"),
+    ),
+    "sleeps, then lies": (*honest("ann", "bob", "cem"), misbehaving("mallory", "sleeper:10")),
     "sends garbage": (*honest("ann", "bob"), misbehaving("mallory", "garbage")),
     "never answers": (*honest("ann", "bob"), misbehaving("mallory", "stall")),
     "vanishes": (*honest("ann", "bob"), misbehaving("mallory", "vanish:3")),

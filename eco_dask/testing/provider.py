@@ -52,6 +52,10 @@ class MisbehavingAgent(Agent):
         answer = self._answers.get(lease)
         return self._behaviour.serve(answer) if isinstance(answer, Done) else None
 
+    def _sketched_bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
+        answer = self._answers.get(lease)
+        return self._behaviour.sketched(answer) if isinstance(answer, Done) else None
+
 
 @click.command()
 @click.argument("link", required=False)

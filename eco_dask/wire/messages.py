@@ -18,7 +18,7 @@ from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId, OwnerId, Provider
 from eco_dask.wire.fields import Buffer, Fact, facts, many, octets, raw, seconds, text, truth, whole
 
 #: The version both sides name in their first message. A changed meaning raises it.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: Characters of a human-readable message; see :func:`eco_dask.wire.fields.clip`.
 MESSAGE_CHARS_MAX = 4096
@@ -30,6 +30,8 @@ LISTED_MAX = 4096
 INPUTS_MAX = 16 * 1024
 #: Slots of one provider.
 SLOTS_MAX = 4096
+#: Rounds of comparison of one task.
+ROUNDS_MAX = 1_000_000
 #: Tokens that let a provider resume its session.
 SESSION_SIZE_BYTES = 32
 
@@ -193,6 +195,17 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class Sketched:
+    """The provider answers SketchAsked; empty if it no longer has the value."""
+
+    TYPE_CODE: ClassVar[int] = 12
+    DIRECTION: ClassVar[Direction] = Direction.TO_GATEWAY
+    lease: _Lease
+    round: Annotated[int, whole(1, ROUNDS_MAX)]
+    sketch: _Buffer
+
+
+@dataclass(frozen=True, slots=True)
 class ValuePart:
     """A stretch of a value: ``data`` stands at ``offset_bytes`` of ``size_bytes``, in order."""
 
@@ -325,15 +338,30 @@ class Receipted:
     amount_mpt: _Size
 
 
+@dataclass(frozen=True, slots=True)
+class SketchAsked:
+    """The gateway reveals a seed: the provider sketches the value it committed to before.
+
+    Two answers of other bytes are compared by their sketches; the bytes are held against the
+    sketch when they are fetched.
+    """
+
+    TYPE_CODE: ClassVar[int] = 73
+    DIRECTION: ClassVar[Direction] = Direction.TO_PROVIDER
+    lease: _Lease
+    round: Annotated[int, whole(1, ROUNDS_MAX)]
+    seed: Annotated[bytes, octets(32)]
+
+
 #: What a provider may send.
 ToGateway: TypeAlias = (
     Hello | Proof | BenchmarkDone | Resumed | Committed | Failed | Declined | Missing | ValueGone
-    | Evicted | Slots | ValuePart | Goodbye
+    | Evicted | Slots | Sketched | ValuePart | Goodbye
 )  # fmt: skip
 #: What a gateway may send.
 ToProvider: TypeAlias = (
     Challenge | BenchmarkAsked | Welcome | Refused | Lease | Fetch | Release | Recall | Receipted
-    | ValuePart | Goodbye
+    | SketchAsked | ValuePart | Goodbye
 )  # fmt: skip
 Message: TypeAlias = ToGateway | ToProvider
 

@@ -34,7 +34,7 @@ STRATEGIES = {
     **dict.fromkeys(["elapsed_s", "cpu_s", "wall_s", "grace_s", "deadline_s"], _seconds),
     **dict.fromkeys(["inline_bytes_max", "value_bytes_max", "result_bytes_max"], _whole),
     **dict.fromkeys(["cache_bytes", "size_bytes", "offset_bytes", "amount_mpt"], _whole),
-    **dict.fromkeys(["value", "data", "task"], _buffer),
+    **dict.fromkeys(["value", "data", "task", "sketch"], _buffer),
     **dict.fromkeys(["provider", "owner", "lease"], _lease),
     **dict.fromkeys(["code", "reason"], st.text(min_size=1, max_size=64)),
     **dict.fromkeys(["digests", "inputs", "constants"], st.lists(_octets32, max_size=5).map(tuple)),
@@ -43,6 +43,7 @@ STRATEGIES = {
     "session": st.just(b"") | _octets32,
     "signature": st.binary(min_size=64, max_size=64),
     "leases": st.lists(_lease, max_size=5).map(tuple),
+    "round": st.integers(1, 1_000_000),
     "resumed": st.booleans(),
     "error_type": st.text(min_size=1, max_size=256),
     "steps": st.integers(1, 4096),
@@ -85,4 +86,6 @@ SAMPLES = [
     m.Release(("a",)),
     m.Recall(("a", "b")),
     m.Receipted("a", "agreed", 1500),
+    m.Sketched("a", 2, b"sketch bytes"),
+    m.SketchAsked("a", 2, D),
 ]
