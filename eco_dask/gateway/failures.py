@@ -6,7 +6,7 @@ engine's Failure ──failure_error──► TaskError with a message: what was
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from eco_dask.engine.actions import (
@@ -23,18 +23,36 @@ from eco_dask.errors import (
     NoEligibleProviderError,
     TaskError,
 )
+from eco_dask.types import LeaseId
+from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
+from eco_dask.verification.difference import WAYS_OUT, describe_difference
+
+#: Values larger than this are not compared for the sake of a message.
+_SHOWN_BYTES_MAX = 1 << 20
 
 
-def failure_error(key: object, failure: Failure) -> TaskError:
-    """Build the error that a task of that key fails with."""
+def failure_error(
+    key: object, failure: Failure, values: Mapping[LeaseId, EncodedValue] | None = None
+) -> TaskError:
+    """Build the error that a task of that key fails with.
+
+    Parameters
+    ----------
+    key : object
+        The task's.
+    failure : Failure
+        Why it ended.
+    values : mapping, optional
+        Bytes of answers that are here; where answers contradict each other, the message says how.
+    """
     match failure:
         case Disagreement():
             return DisputedTaskError(
                 f"task {key!r}: {len(failure.attempts)} answers contradict each other "
                 f"({_votes(failure.attempts)}) and no trusted worker is connected to decide. "
                 "Start one (eco-dask-scheduler --trusted-workers 1) or allow more attempts "
-                "(eco-dask.quorum.attempts-max)."
+                "(eco-dask.quorum.attempts-max)." + _how_they_differ(failure.attempts, values)
             )
         case NobodyEligible():
             who = "trusted worker" if failure.trusted_only else "provider of a new owner"
@@ -49,6 +67,7 @@ def failure_error(key: object, failure: Failure) -> TaskError:
                     else "Invite more owners (eco-dask invite --owner NAME), or start a trusted "
                     "worker (eco-dask-scheduler --trusted-workers 1)."
                 )
+                + _how_they_differ(failure.attempts, values)
             )
         case CapabilityMissing():
             missing = ", ".join(sorted(failure.missing)) or "all of them together"
@@ -71,6 +90,24 @@ def failure_error(key: object, failure: Failure) -> TaskError:
             )
         case _:
             assert_never(failure)
+
+
+def _how_they_differ(
+    attempts: Sequence[Attempt], values: Mapping[LeaseId, EncodedValue] | None
+) -> str:
+    """Help with a task that never gives the same answer twice; empty if that is not what it is."""
+    if len({a.digest for a in attempts}) < min(len(attempts), 2) or len(attempts) < 2:  # noqa: PLR2004
+        return ""
+    here = [
+        values[a.lease]
+        for a in attempts
+        if values and a.lease in values and values[a.lease].size_bytes <= _SHOWN_BYTES_MAX
+    ]
+    first = next(iter(here), None)
+    other = next((v for v in here if first is not None and v.digest != first.digest), None)
+    if first is None or other is None:
+        return f" If no provider lies, the task gives another answer each time: {WAYS_OUT}."
+    return f" Two answers: {describe_difference(first.decode(), other.decode())}."
 
 
 def _votes(attempts: Sequence[Attempt]) -> str:

@@ -248,7 +248,8 @@ class Gateway:
                 case do.FailTask(ballot, failure):
                     task = self.intake.find(ballot)
                     key = task.key if task is not None else ballot
-                    ends.append(self._error_end(ballot, failure_error(key, failure)))
+                    values = task.values if task is not None else None
+                    ends.append(self._error_end(ballot, failure_error(key, failure, values)))
                 case _:
                     self._carry_out(action)
         if record is not None:

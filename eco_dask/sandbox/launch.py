@@ -191,6 +191,10 @@ def session_environment(plan: Plan) -> dict[str, str]:
     return {name: plan.inherited[name] for name in _SESSION if name in plan.inherited}
 
 
+#: Settings of numeric libraries that an owner may have made; no secret is in them.
+_NUMERIC = frozenset({"OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES"})
+
+
 def inner_environment(machine: Machine, plan: Plan, home: str) -> dict[str, str]:
     """Return the environment of a confined process: nothing of the owner's."""
     python = machine.python
@@ -208,7 +212,8 @@ def inner_environment(machine: Machine, plan: Plan, home: str) -> dict[str, str]
         inner["LD_LIBRARY_PATH"] = ":".join(libraries)
     if path := import_path(machine, plan):
         inner["PYTHONPATH"] = path
-    return inner | dict(plan.environment)
+    numeric = {k: v for k, v in plan.inherited.items() if k in _NUMERIC}
+    return numeric | inner | dict(plan.environment)
 
 
 def own_folders(machine: Machine, plan: Plan) -> tuple[str, ...]:

@@ -25,9 +25,10 @@ _FAR = 0.1
 #: A stamp of the present lies between these years' starts, as seconds of Unix time.
 _STAMPS_S = (1.5e9, 4.1e9)
 _TIMES = frozenset({"date", "datetime", "time", "timedelta", "Timestamp", "Timedelta"})
-_WAYS_OUT = (
+#: What a recruiter can do about answers that differ.
+WAYS_OUT = (
     'compare with compare="close" if only last bits differ, seed every random generator by the '
-    "task's own input, or run it with trusted=True or owners_min=1"
+    "task's own input, or run it with trusted=True or quorum=1"
 )
 
 
@@ -49,7 +50,7 @@ def describe_difference(a: Any, b: Any) -> str:
     if not found:
         return "the answers do not differ in anything that can be shown"
     hint = _hint(a, b)
-    return f"{found}{f'; {hint}' if hint else ''}; {_WAYS_OUT}"
+    return f"{found}{f'; {hint}' if hint else ''}; {WAYS_OUT}"
 
 
 def _differences(a: Any, b: Any, at: str, depth: int) -> Iterator[str]:

@@ -52,7 +52,7 @@ def test_place_size_and_likely_cause_are_named(one: object, other: object, said:
     text = describe_difference(one, other)
     assert all(part in text for part in said), text
     assert "trusted=True" in text
-    assert "owners_min=1" in text
+    assert "quorum=1" in text
 
 
 def test_tables_are_described_by_column() -> None:
