@@ -9,7 +9,7 @@ import getpass
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -52,6 +52,13 @@ class JobReport:
     #: Attempts by the reason on their receipt.
     reasons: Mapping[str, int]
     elapsed_s: float | None
+    #: Estimated probability that an accepted result is wrong: the highest of any, and the mean;
+    #: None where a quorum decided, which estimates nothing.
+    error_worst: float | None = None
+    error_mean: float | None = None
+    #: Owners whose answers were not the accepted ones, or who could not serve them: how often, by
+    #: the reason on the receipt.
+    faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def attempts_per_task(self) -> float | None:
@@ -76,6 +83,14 @@ class JobReport:
             lines.append(
                 "  receipts  " + ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
             )
+        if self.error_worst is not None and self.error_mean is not None:
+            lines.append(
+                f"  error     at most {self.error_worst:.1e} per task by estimate, "
+                f"{self.error_mean:.1e} on average"
+            )
+        for owner, reasons in self.faults.items():
+            found = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+            lines.append(f"  faults    {owner}: {found}")
         if self.elapsed_s is not None:
             lines.append(f"  time      {self.elapsed_s:.1f} s")
         return "\n".join(lines)
@@ -164,6 +179,9 @@ class Job:
             spent_mpt=totals["spent_mpt"],
             reasons=dict(totals["by_reason"]),
             elapsed_s=elapsed_s,
+            error_worst=found["doubts"]["worst"],
+            error_mean=found["doubts"]["mean"],
+            faults=found["faults"],
         )
 
 
@@ -185,8 +203,8 @@ def job(
     name : str, optional
         What people read in lists.
     error : float, optional
-        Accepted probability that a task's result is wrong, between 0 and 1. Decides how many
-        distinct owners must agree.
+        Accepted probability that a task's result is wrong, at most 0.05. New owners' answers take
+        several that agree; owners who proved right are believed alone, and audited at random.
     budget : float, optional
         Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.

@@ -19,8 +19,8 @@ from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
 from eco_dask.sandbox.launch import SandboxRule
 from eco_dask.sandbox.limits import Limits
-from eco_dask.verification.quorum import owners_for_error
-from eco_dask.verification.rules import QuorumRule
+from eco_dask.verification.credibility import CredibilitySettings
+from eco_dask.verification.rules import Compare, QuorumRule, Rule, credibility_rule
 from eco_dask.wire.limits import WireLimits
 
 _Value = TypeVar("_Value")
@@ -95,15 +95,22 @@ def engine_rule() -> EngineRule:
     )
 
 
-def quorum_rule(*, quorum: int | None = None, error: float | None = None) -> QuorumRule:
-    """Return the rule for a job that asks for a quorum or for an accepted error."""
-    attempts_max = _whole("quorum.attempts-max")
+def verification_rule(
+    *, quorum: int | None = None, error: float | None = None, compare: Compare = "auto"
+) -> Rule:
+    """Return the rule for a job that asks for a quorum, or for an accepted error."""
     if error is not None:
-        owners_min = owners_for_error(error, float(_get("quorum.liar-share")))
-    else:
-        owners_min = quorum if quorum is not None else _whole("quorum.size")
+        return credibility_rule(error, compare=compare)
+    owners_min = quorum if quorum is not None else _whole("quorum.size")
     # A large quorum needs as many spare attempts as the default one has.
-    return QuorumRule(owners_min, max(attempts_max, 2 * owners_min))
+    attempts_max = max(_whole("quorum.attempts-max"), 2 * owners_min)
+    return QuorumRule(owners_min, attempts_max, compare)
+
+
+def credibility_settings() -> CredibilitySettings:
+    """Return what is assumed of owners that nothing is known of."""
+    share = float(_get("quorum.liar-share"))
+    return CredibilitySettings(liar_share=share, liar_share_min=min(share, 0.05))
 
 
 def required_tags() -> list[str]:

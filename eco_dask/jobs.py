@@ -12,7 +12,7 @@ from typing import Any, get_args
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import recruiter_account
 from eco_dask.types import Account, JobId
-from eco_dask.verification.rules import Compare
+from eco_dask.verification.rules import FLOW_ERROR_MAX, Compare
 
 #: Name of the annotation that carries a job.
 ANNOTATION = "eco"
@@ -29,7 +29,7 @@ class JobSpec:
     recruiter: str = "recruiter"
     #: Distinct owners that must agree, or None for the network's default.
     quorum: int | None = None
-    #: Accepted probability of a wrong result, instead of a quorum.
+    #: Accepted probability of a wrong result per task, instead of a quorum.
     error: float | None = None
     #: Which answers are the same: those of equal bytes (``"exact"``), those equal but for rounding
     #: (``"close"``), or whichever fits the kind of task (``"auto"``).
@@ -52,8 +52,11 @@ class JobSpec:
             )
         if self.quorum is not None and self.quorum < 1:
             raise ConfigurationError(f"a quorum is at least 1; got {self.quorum}")
-        if self.error is not None and not 0 < self.error < 1:
-            raise ConfigurationError(f"error= is a probability between 0 and 1; got {self.error}")
+        if self.error is not None and not 0 < self.error <= FLOW_ERROR_MAX:
+            raise ConfigurationError(
+                "error= is the probability of a wrong result that you accept, more than 0 and at "
+                f"most {FLOW_ERROR_MAX}; got {self.error}"
+            )
         if self.budget_mpt is not None and self.budget_mpt <= 0:
             raise ConfigurationError(
                 f"a budget is more than 0 points; got {self.budget_mpt / 1000:g}"

@@ -117,6 +117,8 @@ class DeliverValue:
     ballot: BallotId
     lease: LeaseId
     agreeing: tuple[Attempt, ...]
+    #: Estimated probability that it is wrong; None where a quorum decided.
+    doubt: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Ballot:
     stuck_since_s: float | None = None
     #: The believed answer once closed; late answers are compared with it.
     winner: Attempt | None = None
+    #: Estimated probability that the believed answer is wrong; None where a quorum decided.
+    doubt: float | None = None
     #: Leases of the answers that were believed together with the winner.
     camp: frozenset[LeaseId] = frozenset()
     #: Leases of the answers that the policy was told of.

@@ -23,7 +23,7 @@ from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.engine.learning import Learning
 from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
-from eco_dask.types import BallotId, LeaseId
+from eco_dask.types import BallotId, LeaseId, OwnerId
 from eco_dask.verification.attempt import Attempt, Case, ErrorAnswer
 from eco_dask.verification.policy import VerificationPolicy
 from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict
@@ -108,6 +108,11 @@ class Closing:
         self._engine.do(FailTask(ballot.task.ballot, failure))
         self._close(ballot, reason)
 
+    def take_changed(self) -> set[OwnerId]:
+        """Return the owners of whom something was learned since the last call."""
+        changed, self._learning.changed = self._learning.changed, set()
+        return changed
+
     # ------------------------------------------------------------------ judging
 
     def skips_audit(self, ballot: Ballot) -> bool:
@@ -155,6 +160,7 @@ class Closing:
         if self._learning.audits(ballot, _case(ballot), verdict):
             return
         self._engine.want(ballot, 0)
+        ballot.doubt = verdict.doubt
         camp = [ballot.leases[a.lease] for a in verdict.agreeing]
         here = next((held for held in camp if held.value_here), None)
         if here is not None:
@@ -197,7 +203,9 @@ class Closing:
         if isinstance(attempt.answer, ErrorAnswer):
             self._engine.do(DeliverError(ballot.task.ballot, attempt.answer))
         else:
-            self._engine.do(DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing)))
+            self._engine.do(
+                DeliverValue(ballot.task.ballot, winner.id, tuple(agreeing), ballot.doubt)
+            )
         self._learning.accepted(ballot, case, tuple(agreeing))
         self._serve(ballot, None)
         ballot.phase, ballot.winner = "closed", attempt

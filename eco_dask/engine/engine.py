@@ -37,7 +37,7 @@ from eco_dask.engine.queue import WaitingLine
 from eco_dask.engine.roster import Roster
 from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
-from eco_dask.types import BallotId, LeaseId, ProviderId
+from eco_dask.types import BallotId, LeaseId, OwnerId, ProviderId
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
 from eco_dask.verification.policy import QuorumPolicy, VerificationPolicy
 
@@ -132,6 +132,10 @@ class Engine:
         """Return the ballot of a lease without a receipt."""
         held = self._leases.get(lease)
         return held.ballot if held is not None else None
+
+    def take_changed(self) -> set[OwnerId]:
+        """Return the owners of whom something was learned since the last call."""
+        return self._closing.take_changed()
 
     # ------------------------------------------------------------------ events
 

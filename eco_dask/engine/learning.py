@@ -23,6 +23,8 @@ class Learning:
     def __init__(self, engine: Engine, policy: VerificationPolicy) -> None:
         self._engine = engine
         self._policy = policy
+        #: Owners of whom something was learned since somebody took note of it.
+        self.changed: set[OwnerId] = set()
 
     def audits(self, ballot: Ballot, case: Case, verdict: Agreed) -> bool:
         """Ask for one more attempt if an audit was drawn; say whether the ballot waits for it.
@@ -73,6 +75,7 @@ class Learning:
             for a in case.attempts
             if a.owner != attempt.owner and not a.trusted and self._policy.same(case, a, attempt)
         )
+        self.changed.add(attempt.owner)
         evidence = Evidence(case.kind, attempt.owner, right, means, alike, drawn)
         for owner in (attempt.owner, *self._policy.learn(evidence)):
             self._bar(owner)

@@ -28,15 +28,18 @@ from eco_dask.errors import ConfigurationError, WireError, remote_task_error
 from eco_dask.gateway.comparing import Comparing
 from eco_dask.gateway.failures import failure_error
 from eco_dask.gateway.intake import Intake
+from eco_dask.gateway.memory import Memory
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.writer import BookWriter
+from eco_dask.ledger.reputations import ReputationStore
 from eco_dask.ledger.store import Ledger
 from eco_dask.providers.registry import Registry
 from eco_dask.text import clean
 from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import Answer, ErrorAnswer
+from eco_dask.verification.layered import LayeredPolicy
 from eco_dask.verification.sketch import Sketch
 from eco_dask.wire import messages as m
 
@@ -57,6 +60,7 @@ class Gateway:
         engine_rule: EngineRule,
         writer: BookWriter,
         registry: Registry,
+        policy: LayeredPolicy | None = None,
     ) -> None:
         self.name = name
         self.rule = rule
@@ -65,7 +69,9 @@ class Gateway:
         self._writer = writer
         #: Part of every id, so that no two lives of a gateway share one.
         self._life = f"{name}/{secrets.token_hex(4)}"
-        self.engine = Engine(engine_rule, life=self._life)
+        policy = policy or LayeredPolicy()
+        self.engine = Engine(engine_rule, policy, self._life)
+        self.memory = Memory(name, policy, ReputationStore(registry.database))
         self.intake = Intake(self._life, self.now_s, self.feed)
         self.comparing = Comparing(self._sketch_arrived, self.now_s)
         self._granted: dict[LeaseId, Session] = {}
@@ -80,7 +86,8 @@ class Gateway:
     # ------------------------------------------------------------------ life
 
     def start(self) -> None:
-        """Start the clock."""
+        """Take over what an earlier life learned, and start the clock."""
+        self.memory.restore()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     async def close(self) -> None:
@@ -93,6 +100,7 @@ class Gateway:
             session.send(m.Goodbye("the gateway is closing"))
         for provider in tuple(self.sessions):
             self.leave(provider)
+        self.memory.save(self.engine, self._writer, self.now_s(), now=True)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
 
     def now_s(self) -> float:
@@ -106,6 +114,7 @@ class Gateway:
                 self._drop_stalled_fetches()
                 self.comparing.give_up_late()
                 self.feed(ev.Ticked(self.now_s(), _chance()))
+                self.memory.save(self.engine, self._writer, self.now_s())
                 self._update_slots()
                 self._tell_presence()
             except Exception:
@@ -332,6 +341,8 @@ class Gateway:
         submission = self.intake.take(action.ballot)
         if submission is None:
             return _nothing
+        if submission.job is not None:
+            self.memory.note(submission.job, action.doubt)
         value = submission.values[action.lease]
         # Answers that come late are compared with it.
         self.intake.keep(action.ballot, submission)

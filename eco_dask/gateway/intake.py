@@ -10,14 +10,14 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dask.utils import key_split
 from distributed import Reschedule
 
-from eco_dask.config import quorum_rule, required_tags
+from eco_dask.config import required_tags, verification_rule
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
@@ -27,7 +27,7 @@ from eco_dask.gateway.submission import Submission
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import BallotId, JobId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.rules import QuorumRule
+from eco_dask.verification.rules import Rule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024
@@ -70,7 +70,7 @@ class Intake:
         self._ended: dict[BallotId, Submission] = {}
         self._ballots: dict[Any, BallotId] = {}
         self._encoded: dict[Any, tuple[object, object]] = {}
-        self._terms: dict[JobId, tuple[JobSpec, QuorumRule]] = {}
+        self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
         self._require = frozenset(required_tags())
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="eco-gateway")
 
@@ -208,6 +208,7 @@ class Intake:
             return
         submission.package = package
         task = self._task(request, package, self._ballots[submission.key])
+        submission.job = task.job
         self._feed(ev.TaskSubmitted(task, self._now_s(), secrets.randbits(64)))
 
     def _task(self, request: Request, package: Package, ballot: BallotId) -> Task:
@@ -226,21 +227,18 @@ class Intake:
             budget_mpt=job.budget_mpt,
         )
 
-    def _terms_of(self, annotation: Any) -> tuple[JobSpec, QuorumRule]:
+    def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
         job_id = annotation.get("id") if isinstance(annotation, dict) else _DEFAULT_JOB.id
         terms = self._terms.get(job_id)  # type: ignore[arg-type]
         if terms is None:
             job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-            terms = self._terms[job.id] = (job, rule_of(job))
+            terms = self._terms[job.id] = (
+                job,
+                verification_rule(quorum=job.quorum, error=job.error, compare=job.compare),
+            )
             if len(self._terms) > _JOBS_KEPT:
                 del self._terms[next(iter(self._terms))]
         return terms
-
-
-def rule_of(job: JobSpec) -> QuorumRule:
-    """Return what decides a job's ballots."""
-    rule = quorum_rule(quorum=job.quorum, error=job.error)
-    return replace(rule, compare=job.compare)
 
 
 def _vouched(annotations: dict[str, Any]) -> Sequence[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from eco_dask.dask_internals import failure_message, success_message
 from eco_dask.gateway.packing import Package
 from eco_dask.gateway.shown import shown_as_decoded
-from eco_dask.types import LeaseId
+from eco_dask.types import JobId, LeaseId
 from eco_dask.values import EncodedValue
 
 
@@ -29,6 +29,8 @@ class Submission:
     package: Package | None = None
     #: Bytes of answers that are here, by lease.
     values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
+    #: Set once it is packed.
+    job: JobId | None = None
     cancelled: bool = False
 
     def succeed(self, value: object, at_s: float, wall_s: float | None = None) -> None:

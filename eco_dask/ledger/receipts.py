@@ -41,6 +41,10 @@ AGREEING_REASONS: Final = frozenset(
 )
 #: A ballot with a receipt of one of these reasons ended with an accepted answer.
 ACCEPTED_REASONS: Final = AGREEING_REASONS | {ReceiptReason.TRUSTED}
+#: The attempt's answer was wrong, or its bytes were not those that it had committed to.
+FAULT_REASONS: Final = frozenset(
+    {ReceiptReason.DISSENTED, ReceiptReason.VALUE_WITHHELD, ReceiptReason.VALUE_MISMATCH}
+)
 
 _EXPLANATIONS: Final[Mapping[ReceiptReason, str]] = {
     ReceiptReason.AGREED: "The answer was accepted, so it was paid.",

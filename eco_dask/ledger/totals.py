@@ -11,7 +11,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, distinct, func, select
 
-from eco_dask.ledger.receipts import ACCEPTED_REASONS, AGREEING_REASONS, ReceiptReason
+from eco_dask.ledger.receipts import (
+    ACCEPTED_REASONS,
+    AGREEING_REASONS,
+    FAULT_REASONS,
+    ReceiptReason,
+)
 from eco_dask.ledger.tables import receipts
 from eco_dask.types import JobId, OwnerId, ProviderId
 
@@ -92,6 +97,21 @@ def job_totals(connection: Connection, jobs: Sequence[JobId]) -> list[JobTotals]
         )
         for job in jobs
     ]
+
+
+def job_faults(connection: Connection, job: JobId) -> dict[OwnerId, dict[ReceiptReason, int]]:
+    """Count, by owner and reason, a job's attempts that were wrong or could not be served."""
+    columns = (receipts.c.owner, receipts.c.reason)
+    query = (
+        select(*columns, func.count())
+        .where(receipts.c.job == job, receipts.c.reason.in_(FAULT_REASONS))
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    found: dict[OwnerId, dict[ReceiptReason, int]] = {}
+    for owner, reason, count in connection.execute(query):
+        found.setdefault(OwnerId(owner), {})[ReceiptReason(reason)] = count
+    return found
 
 
 def latest_jobs(connection: Connection, limit: int) -> list[JobId]:

@@ -8,12 +8,19 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from dataclasses import asdict
 from typing import Any
 
 from distributed import Worker, WorkerPlugin
 from tornado.ioloop import IOLoop
 
-from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
+from eco_dask.config import (
+    credibility_settings,
+    data_directory,
+    database_url,
+    engine_rule,
+    gateway_rule,
+)
 from eco_dask.dask_internals import Task, set_worker_slots
 from eco_dask.gateway.admission import Admission
 from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
@@ -26,7 +33,9 @@ from eco_dask.ledger.store import Ledger
 from eco_dask.providers.certificates import load_or_create_certificate, server_context
 from eco_dask.providers.link import is_loopback
 from eco_dask.providers.registry import Registry
+from eco_dask.types import JobId
 from eco_dask.values import keep_encoded
+from eco_dask.verification.layered import LayeredPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +89,8 @@ class EcoGatewayPlugin(WorkerPlugin):
         # From here on, values that pass through this process stay encoded.
         keep_encoded(True)
         writer = BookWriter(ledger, IOLoop.current())
-        self.gateway = Gateway(name, rule, engine_rule(), writer, registry)
+        policy = LayeredPolicy(credibility_settings())
+        self.gateway = Gateway(name, rule, engine_rule(), writer, registry, policy)
         self._worker = worker
         self._database_engine = database
         self.gateway.on_slots = self._on_slots
@@ -95,6 +105,7 @@ class EcoGatewayPlugin(WorkerPlugin):
         self.server = ProviderServer(self.gateway, admission, context)
         self.server.listen(rule.port if self._port is None else self._port)
         self.fingerprint = fingerprint
+        worker.handlers["eco_doubts"] = self.doubts
         self._executors = dict(worker.executors)
         worker.executors["default"] = ProviderExecutor(self.gateway, worker)
         worker.executors["actor"] = RefusingExecutor("actors")
@@ -114,6 +125,10 @@ class EcoGatewayPlugin(WorkerPlugin):
         worker.executors.update(self._executors)
         keep_encoded(False)
         self._database_engine.dispose()
+
+    def doubts(self, job: str) -> dict[str, float]:
+        """Return what is estimated of a job's results accepted here."""
+        return asdict(self.gateway.memory.doubts(JobId(job)))
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Follow Dask: end the ballot of a task that it let go of, refuse what bypasses us."""

@@ -184,9 +184,32 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def job(self, job: str) -> dict[str, Any]:
         """Return a job's progress and what the books say of it."""
-        totals = await asyncio.to_thread(self.ledger.job_totals, JobId(job))
+        totals, faults, doubts = await asyncio.gather(
+            asyncio.to_thread(self.ledger.job_totals, JobId(job)),
+            asyncio.to_thread(self.ledger.job_faults, JobId(job)),
+            self._doubts(job),
+        )
         progress = self.jobs.get(JobId(job))
-        return {"progress": _plain(progress), "totals": asdict(totals)}
+        return {
+            "progress": _plain(progress),
+            "totals": asdict(totals),
+            "faults": faults,
+            "doubts": doubts,
+        }
+
+    async def _doubts(self, job: str) -> dict[str, float | None]:
+        """Ask the gateways what they estimate of a job's results; None where a quorum decided."""
+        found = await self._scheduler.broadcast(
+            msg={"op": "eco_doubts", "job": job}, workers=list(self.gateways), on_error="return"
+        )
+        told = [each for each in found.values() if isinstance(each, dict) and each["count"]]
+        if not told:
+            return {"worst": None, "mean": None}
+        count = sum(each["count"] for each in told)
+        return {
+            "worst": max(each["worst"] for each in told),
+            "mean": sum(each["total"] for each in told) / count,
+        }
 
     async def list_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
         """Return the latest jobs of the books, with the progress of those still remembered."""

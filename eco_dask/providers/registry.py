@@ -50,6 +50,8 @@ class Registry:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        #: The database that it is kept in.
+        self.database = engine
         with writing(engine) as connection:
             registry_metadata.create_all(connection)
 

@@ -26,6 +26,8 @@ from eco_dask.verification.comparing import same
 from eco_dask.verification.quorum import Verdict, judge
 from eco_dask.verification.rules import QuorumRule
 
+__all__ = ["Bar", "Case", "Evidence", "Means", "QuorumPolicy", "VerificationPolicy"]
+
 #: How sure: enough for dependents to use the result, or enough for the recruiter to see it.
 Bar = Literal["flow", "deliver"]
 
