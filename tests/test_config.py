@@ -16,9 +16,9 @@ import eco_dask.config
 from eco_dask.config import (
     engine_rule,
     gateway_rule,
-    quorum_rule,
     required_tags,
     sandbox_rule,
+    verification_rule,
     worker_rule,
 )
 from eco_dask.errors import ConfigurationError
@@ -54,7 +54,7 @@ def test_the_defaults_can_be_read() -> None:
         assert gateway_rule().inline_bytes_max == 65536
         assert engine_rule().deadline_first_s == 600
         assert worker_rule().cache_bytes == 1 << 30
-        assert quorum_rule().owners_min == 2
+        assert verification_rule().owners_min == 2
         assert required_tags() == []
         rule = sandbox_rule()
         assert (rule.profile, rule.trust, rule.folders, rule.gpu) == ("auto", False, (), True)
@@ -68,7 +68,7 @@ READERS = {
     "gateway.value-bytes-max": (gateway_rule, None),
     "lease.patience": (engine_rule, "long"),
     "lease.losses-max": (engine_rule, []),
-    "quorum.size": (quorum_rule, "two"),
+    "quorum.size": (verification_rule, "two"),
     "quorum.require": (required_tags, "gpu"),
     "worker.cache-bytes": (worker_rule, "lots"),
     "worker.reconnect-max": (worker_rule, {}),
@@ -92,7 +92,7 @@ def test_a_setting_that_cannot_be_read_is_named_with_its_value(name: str) -> Non
 def test_environment_variables_override_the_defaults() -> None:
     code = (
         "import json, dask, eco_dask; from eco_dask.config import *; "
-        "print(json.dumps([quorum_rule().owners_min, gateway_rule().grace_s, "
+        "print(json.dumps([verification_rule().owners_min, gateway_rule().grace_s, "
         "dask.config.get('eco-dask.quorum.attempts-max')]))"
     )
     environment = {
@@ -116,7 +116,8 @@ def test_only_a_plain_yes_is_trust() -> None:
 
 
 def test_an_accepted_error_or_a_quorum_becomes_a_rule() -> None:
-    assert quorum_rule(quorum=5).owners_min == 5
+    assert verification_rule(quorum=5).owners_min == 5
     # A large quorum keeps spare attempts.
-    assert quorum_rule(quorum=5).attempts_max == 10
-    assert quorum_rule(error=1e-9).owners_min > quorum_rule(error=1e-2).owners_min
+    assert verification_rule(quorum=5).attempts_max == 10
+    rule = verification_rule(error=1e-3, compare="close")
+    assert (rule.error, rule.flow_error, rule.compare) == (1e-3, 1e-2, "close")

@@ -15,8 +15,7 @@ With a tolerance, a ~ b and b ~ c do not make a ~ c. How such chains are decided
   a ~ b ~ c ~ d, b or c is chosen with three owners, and two stand against it: {c, d} against b.
   Of two pairs that disagree, one is chosen with two owners against two, which proves nothing.
 
-Where "same" is an equivalence this is the majority of ``quorum.judge``. Not plugged into the engine
-yet.
+Where "same" is an equivalence this is the majority of ``quorum.judge``.
 """
 
 from __future__ import annotations

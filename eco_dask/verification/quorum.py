@@ -7,7 +7,6 @@ Pure: the engine collects attempts, this module says what they mean.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -68,31 +67,3 @@ def judge(
     if len(attempts) + missing <= rule.attempts_max:
         return Undecided(missing)
     return Disputed(tuple(attempts))
-
-
-def owners_for_error(error: float, liar_share: float) -> int:
-    """Owners that must agree so that a wrong answer is accepted with at most chance ``error``.
-
-    The worst case is assumed: all liars collude on one wrong answer. With a share f of liars among
-    owners drawn at random, m agreeing owners are all liars with odds f^m : (1-f)^m (majority voting
-    of L. F. G. Sarmenta, "Sabotage-tolerance mechanisms for volunteer computing systems", 2002).
-
-    Parameters
-    ----------
-    error : float
-        Accepted probability of a wrong result per task, in (0, 1).
-    liar_share : float
-        Share of owners assumed to lie, in (0, 0.5).
-
-    Raises
-    ------
-    ValueError
-        For numbers outside of these ranges.
-    """
-    if not 0 < error < 1:
-        raise ValueError(f"error is a probability between 0 and 1, both excluded; got {error}")
-    if not 0 < liar_share < 0.5:  # noqa: PLR2004  half: a majority of liars always wins a vote
-        raise ValueError(f"liar_share must lie between 0 and 0.5, both excluded; got {liar_share}")
-    odds_wanted = math.log(error) - math.log1p(-error)
-    odds_per_owner = math.log(liar_share) - math.log1p(-liar_share)
-    return max(1, math.ceil(odds_wanted / odds_per_owner - 1e-9))

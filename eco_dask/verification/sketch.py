@@ -2,8 +2,7 @@
 
 floats apart, seed ──sketch_parts──► Sketch ◄──to_bytes / from_bytes──► bytes on the wire
 
-The seed is drawn after the commitments are in, so nobody can aim at it. Not plugged into the engine
-yet: ballots still compare digests.
+The seed is drawn after the commitments are in, so nobody can aim at it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""judge(): what a set of answers proves; owners_for_error(): how many it takes."""
+"""judge(): what a set of answers proves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from eco_dask.verification.quorum import (
     Undecided,
     Verdict,
     judge,
-    owners_for_error,
 )
 from eco_dask.verification.rules import QuorumRule
 
@@ -160,38 +159,3 @@ errors = st.floats(1e-12, 0.999)
 
 def odds(probability: float) -> float:
     return probability / (1 - probability)
-
-
-@given(errors, shares)
-def test_owners_for_error_is_the_least_that_is_enough(error: float, liar_share: float) -> None:
-    owners = owners_for_error(error, liar_share)
-    assert odds(liar_share) ** owners <= odds(error) * (1 + 1e-6)
-    assert owners == 1 or odds(liar_share) ** (owners - 1) > odds(error)
-
-
-@given(errors, errors, shares, shares)
-def test_less_error_or_more_liars_never_take_fewer_owners(
-    error: float, other_error: float, share: float, other_share: float
-) -> None:
-    low, high = sorted((error, other_error))
-    few, many = sorted((share, other_share))
-    assert owners_for_error(low, many) >= owners_for_error(high, few)
-
-
-@pytest.mark.parametrize(
-    ("error", "liar_share", "owners"),
-    [(1e-4, 0.05, 4), (1e-2, 0.05, 2), (0.05, 0.05, 1), (0.9, 0.05, 1), (1e-4, 0.2, 7)],
-)
-def test_owners_for_error_in_figures(error: float, liar_share: float, owners: int) -> None:
-    assert owners_for_error(error, liar_share) == owners
-
-
-@pytest.mark.parametrize(
-    ("error", "liar_share", "named"),
-    [(0.0, 0.1, "error"), (1.0, 0.1, "error"), (0.1, 0.0, "liar_share"), (0.1, 0.5, "liar_share")],
-)
-def test_owners_for_error_refuses_what_is_no_chance(
-    error: float, liar_share: float, named: str
-) -> None:
-    with pytest.raises(ValueError, match=named):
-        owners_for_error(error, liar_share)
