@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from eco_dask.ledger.book import Entry
 from eco_dask.ledger.receipts import Receipt
 from eco_dask.types import BallotId, GateId, LeaseId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
+
+#: What a lease is for: to decide a task, to check an accepted result, or to ask what is known. For
+#: the recruiter's report only; nothing that a provider sees may depend on it.
+Purpose = Literal["vote", "audit", "known"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class GrantLease:
     kind: TaskKind
     #: Seconds from now until the answer is late.
     deadline_s: float
+    purpose: Purpose = "vote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class ForgetTask:
     """What was kept in order to do a task again is no longer needed."""
 
     ballot: BallotId
+    #: Estimated probability that the settled result is wrong; None where nobody estimated it.
+    doubt: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

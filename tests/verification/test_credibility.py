@@ -213,7 +213,7 @@ def test_a_wrong_answer_always_raises_it(passes: int) -> None:
 
 def test_nobody_is_beyond_doubt() -> None:
     policy = knowing(a=20_000)
-    assert policy.doubt(OwnerId("a"), KIND) == CredibilitySettings().doubt_min
+    assert policy.doubt(OwnerId("a"), KIND) == CredibilitySettings().owners.doubt_min
 
 
 def test_other_kinds_count_in_part() -> None:
