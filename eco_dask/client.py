@@ -206,15 +206,15 @@ def job(
         Accepted probability that a task's result is wrong, at most 0.05. New owners' answers take
         several that agree; owners who proved right are believed alone, and audited at random.
     budget : float, optional
-        Most that the block may spend, in points. At the cap, further tasks fail with
+        Most that the block may spend, in points. Beyond it, tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
     require : iterable of str or mapping, optional
         Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
     quorum : int, optional
         Distinct owners that must agree, instead of ``error``.
     compare : {"auto", "exact", "close"}
-        Which answers are the same: those of equal bytes; also those whose floats differ as other
-        machines' rounding explains; or what fits the kind of task and its type.
+        Which answers are the same: those of equal bytes, those equal but for rounding, or what
+        fits the kind of task.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
@@ -232,20 +232,19 @@ def job(
     >>> print(job.report())  # doctest: +SKIP
     """
     job_id = JobId(f"job-{secrets.token_hex(6)}")
-    return Job(
-        JobSpec(
-            job_id,
-            name or str(job_id),
-            recruiter=recruiter or _user(),
-            quorum=quorum,
-            error=error,
-            compare=compare,
-            budget_mpt=round(budget * 1000) if budget is not None else None,
-            require=_tags(require or ()),
-            trusted=trusted,
-            classes=registered_references(),
-        )
+    spec = JobSpec(
+        job_id,
+        name or str(job_id),
+        recruiter=recruiter or _user(),
+        quorum=quorum,
+        error=error,
+        compare=compare,
+        budget_mpt=round(budget * 1000) if budget is not None else None,
+        require=_tags(require or ()),
+        trusted=trusted,
+        classes=registered_references(),
     )
+    return Job(spec)
 
 
 def _tags(require: Iterable[str] | Mapping[str, bool]) -> tuple[str, ...]:

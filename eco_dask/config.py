@@ -20,6 +20,7 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.sandbox.launch import SandboxRule
 from eco_dask.sandbox.limits import Limits
 from eco_dask.verification.credibility import CredibilitySettings
+from eco_dask.verification.owners import OwnersRule
 from eco_dask.verification.rules import Compare, QuorumRule, Rule, credibility_rule
 from eco_dask.wire.limits import WireLimits
 
@@ -110,7 +111,11 @@ def verification_rule(
 def credibility_settings() -> CredibilitySettings:
     """Return what is assumed of owners that nothing is known of."""
     share = float(_get("quorum.liar-share"))
-    return CredibilitySettings(liar_share=share, liar_share_min=min(share, 0.05))
+    return CredibilitySettings(
+        OwnersRule(
+            liar_share=share, liar_share_min=min(share, 0.05), liar_share_max=max(share, 0.3)
+        )
+    )
 
 
 def required_tags() -> list[str]:

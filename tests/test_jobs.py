@@ -15,8 +15,8 @@ from eco_dask.jobs import JobSpec
 CONTRADICTIONS = {
     "both": (dict(quorum=2, error=1e-3), "either"),
     "no quorum at all": (dict(quorum=0), "at least 1"),
-    "certain": (dict(error=0.0), "between 0 and 1"),
-    "hopeless": (dict(error=1.0), "between 0 and 1"),
+    "certain": (dict(error=0.0), "more than 0"),
+    "hopeless": (dict(error=0.1), "at most 0.05"),
     "free of charge": (dict(budget=0), "more than 0"),
     "tags as one word": (dict(require="gpu"), "set of tags"),
     "amounts": (dict(require={"memory": 4}), "tags to True"),
@@ -34,7 +34,7 @@ def test_terms_that_make_no_sense_are_refused(name: str) -> None:
     name=st.text(max_size=20),
     terms=st.one_of(
         st.fixed_dictionaries({}, optional={"quorum": st.integers(1, 99)}),
-        st.fixed_dictionaries({"error": st.floats(1e-12, 0.999)}),
+        st.fixed_dictionaries({"error": st.floats(1e-12, 0.05)}),
     ),
     budget_mpt=st.none() | st.integers(1, 2**40),
     require=st.lists(st.text(max_size=5), max_size=3).map(tuple),

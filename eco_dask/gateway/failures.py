@@ -22,7 +22,9 @@ from eco_dask.errors import (
     DisputedTaskError,
     NoEligibleProviderError,
     TaskError,
+    remote_task_error,
 )
+from eco_dask.text import clean
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
@@ -90,6 +92,13 @@ def failure_error(
             )
         case _:
             assert_never(failure)
+
+
+def claimed_error(answer: ErrorAnswer) -> Exception:
+    """Build the error that providers agree that a task raised; its text is theirs."""
+    return remote_task_error(
+        clean(answer.error_type, 200), clean(answer.message, 4000), clean(answer.traceback, 20000)
+    )
 
 
 def _how_they_differ(

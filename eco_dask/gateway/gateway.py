@@ -23,10 +23,10 @@ from eco_dask.config import GatewayRule
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
-from eco_dask.engine.facts import EngineRule, Provider
-from eco_dask.errors import ConfigurationError, WireError, remote_task_error
+from eco_dask.engine.facts import EngineRule
+from eco_dask.errors import ConfigurationError, WireError
 from eco_dask.gateway.comparing import Comparing
-from eco_dask.gateway.failures import failure_error
+from eco_dask.gateway.failures import claimed_error, failure_error
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.memory import Memory
 from eco_dask.gateway.session import Granted, Session
@@ -35,10 +35,9 @@ from eco_dask.gateway.writer import BookWriter
 from eco_dask.ledger.reputations import ReputationStore
 from eco_dask.ledger.store import Ledger
 from eco_dask.providers.registry import Registry
-from eco_dask.text import clean
 from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.values import EncodedValue
-from eco_dask.verification.attempt import Answer, ErrorAnswer
+from eco_dask.verification.attempt import Answer
 from eco_dask.verification.layered import LayeredPolicy
 from eco_dask.verification.sketch import Sketch
 from eco_dask.wire import messages as m
@@ -253,7 +252,7 @@ class Gateway:
                 case do.DeliverValue():
                     ends.append(self._value_end(action))
                 case do.DeliverError(ballot, error):
-                    ends.append(self._error_end(ballot, _as_exception(error)))
+                    ends.append(self._error_end(ballot, claimed_error(error)))
                 case do.FailTask(ballot, failure):
                     task = self.intake.find(ballot)
                     key = task.key if task is not None else ballot
@@ -374,17 +373,6 @@ def check_name(name: str) -> str:
             f"a gateway's name has 1 to 64 letters, digits, '-', '_' or '.'; got {name!r}"
         )
     return name
-
-
-def provider_facts(provider: Provider) -> str:
-    """Describe a provider in a log line."""
-    return f"{provider.id} of owner {provider.owner} ({provider.role}, {provider.slots} slots)"
-
-
-def _as_exception(error: ErrorAnswer) -> Exception:
-    return remote_task_error(
-        clean(error.error_type, 200), clean(error.message, 4000), clean(error.traceback, 20000)
-    )
 
 
 def _chance() -> int:

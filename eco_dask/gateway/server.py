@@ -27,8 +27,8 @@ from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
 from eco_dask.gateway.admission import Admission, Applicant
 from eco_dask.gateway.arrivals import checked_value, decodable
-from eco_dask.gateway.gateway import Gateway, provider_facts
-from eco_dask.gateway.session import Session
+from eco_dask.gateway.gateway import Gateway
+from eco_dask.gateway.session import Session, provider_facts
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import Digest, LeaseId
 from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer

@@ -136,3 +136,8 @@ class Session:
             if not waiting:
                 del self.arriving[granted.digest]
                 self.assembler.forget(granted.digest)
+
+
+def provider_facts(provider: Provider) -> str:
+    """Describe a provider in a log line."""
+    return f"{provider.id} of owner {provider.owner} ({provider.role}, {provider.slots} slots)"

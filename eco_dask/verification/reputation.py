@@ -105,7 +105,8 @@ class Reputation:
 
     def worst_case(self, level: float, liar_share: float) -> float:
         """Return the highest chance that a lone answer is wrong, at a :meth:`level`."""
-        odds = liar_share / (1 - liar_share) * FAULT_FACTOR ** min(self.faults, FAULTS_MAX)
+        factor: float = FAULT_FACTOR ** min(self.faults, FAULTS_MAX)
+        odds = liar_share / (1 - liar_share) * factor
         odds *= lies_unseen(level)
         return odds / (1 + odds)
 
