@@ -20,6 +20,7 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import JobId
 from eco_dask.values.registered import registered_references
+from eco_dask.verification.rules import Compare
 
 #: Dask's peer-to-peer methods run code inside of Dask's workers; ours are gateways, which run none.
 _TASK_METHODS = {
@@ -170,9 +171,12 @@ def job(
     name: str | None = None,
     *,
     error: float | None = None,
+    flow_error: float | None = None,
+    compare: Compare | None = None,
     budget: float | None = None,
     require: Iterable[str] | Mapping[str, bool] | None = None,
     quorum: int | None = None,
+    owners_min: int | None = None,
     trusted: bool = False,
     recruiter: str | None = None,
 ) -> Job:
@@ -183,8 +187,14 @@ def job(
     name : str, optional
         What people read in lists.
     error : float, optional
-        Accepted probability that a task's result is wrong, between 0 and 1. Decides how many
-        distinct owners must agree.
+        Accepted probability that a result is wrong, more than 0 and at most 0.05. A task is done
+        once where its provider is trusted that far, and more often elsewhere.
+    flow_error : float, optional
+        The same of results that only further tasks of the job use, which are made certain before
+        anything that rests on them is delivered. Default: ten times ``error``, at most 0.05.
+    compare : {"auto", "exact", "close"}, optional
+        Which answers are the same: those of the same bits, or those within the tolerance of the
+        kind of task and its dtype. Default, "auto": as kind and dtype suggest.
     budget : float, optional
         Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
@@ -192,6 +202,8 @@ def job(
         Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
     quorum : int, optional
         Distinct owners that must agree, instead of ``error``.
+    owners_min : int, optional
+        Another name of ``quorum``.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
@@ -208,14 +220,20 @@ def job(
     ...     trend = dataset.polyfit("time", 1).compute()
     >>> print(job.report())  # doctest: +SKIP
     """
+    if quorum is not None and owners_min is not None and quorum != owners_min:
+        raise ConfigurationError(
+            f"owners_min= is another name of quorum=; got {owners_min} and {quorum}"
+        )
     job_id = JobId(f"job-{secrets.token_hex(6)}")
     return Job(
         JobSpec(
             job_id,
             name or str(job_id),
             recruiter=recruiter or _user(),
-            quorum=quorum,
+            quorum=quorum if quorum is not None else owners_min,
             error=error,
+            flow_error=flow_error,
+            compare=compare,
             budget_mpt=round(budget * 1000) if budget is not None else None,
             require=_tags(require or ()),
             trusted=trusted,

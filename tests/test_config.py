@@ -16,12 +16,13 @@ import eco_dask.config
 from eco_dask.config import (
     engine_rule,
     gateway_rule,
-    quorum_rule,
     required_tags,
     sandbox_rule,
+    verification_rule,
     worker_rule,
 )
 from eco_dask.errors import ConfigurationError
+from eco_dask.verification.rules import FLOW_ERROR_MAX, CredibilityRule, QuorumRule
 
 FOLDER = Path(eco_dask.config.__file__).parent
 DEFAULTS = yaml.safe_load((FOLDER / "eco-dask.yaml").read_text())
@@ -54,7 +55,7 @@ def test_the_defaults_can_be_read() -> None:
         assert gateway_rule().inline_bytes_max == 65536
         assert engine_rule().deadline_first_s == 600
         assert worker_rule().cache_bytes == 1 << 30
-        assert quorum_rule().owners_min == 2
+        assert verification_rule().owners_min == 2
         assert required_tags() == []
         rule = sandbox_rule()
         assert (rule.profile, rule.trust, rule.folders, rule.gpu) == ("auto", False, (), True)
@@ -68,7 +69,10 @@ READERS = {
     "gateway.value-bytes-max": (gateway_rule, None),
     "lease.patience": (engine_rule, "long"),
     "lease.losses-max": (engine_rule, []),
-    "quorum.size": (quorum_rule, "two"),
+    "quorum.size": (verification_rule, "two"),
+    "verification.error": (verification_rule, "little"),
+    "verification.compare": (verification_rule, "roughly"),
+    "gateway.revocable-bytes": (gateway_rule, "plenty"),
     "quorum.require": (required_tags, "gpu"),
     "worker.cache-bytes": (worker_rule, "lots"),
     "worker.reconnect-max": (worker_rule, {}),
@@ -92,7 +96,7 @@ def test_a_setting_that_cannot_be_read_is_named_with_its_value(name: str) -> Non
 def test_environment_variables_override_the_defaults() -> None:
     code = (
         "import json, dask, eco_dask; from eco_dask.config import *; "
-        "print(json.dumps([quorum_rule().owners_min, gateway_rule().grace_s, "
+        "print(json.dumps([verification_rule().owners_min, gateway_rule().grace_s, "
         "dask.config.get('eco-dask.quorum.attempts-max')]))"
     )
     environment = {
@@ -116,7 +120,36 @@ def test_only_a_plain_yes_is_trust() -> None:
 
 
 def test_an_accepted_error_or_a_quorum_becomes_a_rule() -> None:
-    assert quorum_rule(quorum=5).owners_min == 5
-    # A large quorum keeps spare attempts.
-    assert quorum_rule(quorum=5).attempts_max == 10
-    assert quorum_rule(error=1e-9).owners_min > quorum_rule(error=1e-2).owners_min
+    assert verification_rule(quorum=5) == QuorumRule(5, 10, "auto")  # it keeps spare attempts
+    rule = verification_rule(error=1e-4, compare="close")
+    assert rule == CredibilityRule(1e-4, 1e-3, 12, "close")
+    assert verification_rule(error=0.02).flow_error == FLOW_ERROR_MAX
+
+
+SETTINGS = {
+    "a quorum unless said otherwise": ({}, {}, QuorumRule(2, 6)),
+    "the network's own error": ({"error": 1e-3}, {}, CredibilityRule(1e-3, 1e-2)),
+    "a job's quorum comes before it": ({"error": 1e-3}, {"quorum": 3}, QuorumRule(3, 6)),
+    "a job's error, too": ({"error": 1e-3}, {"error": 1e-5}, CredibilityRule(1e-5, 1e-4)),
+    "how results flow": ({"flow-error": 0.02}, {"error": 1e-4}, CredibilityRule(1e-4, 0.02)),
+    "never less sure than delivery": (
+        {"flow-error": 1e-3},
+        {"error": 0.01},
+        CredibilityRule(0.01, 0.01),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_network_says_what_jobs_leave_open(name: str) -> None:
+    settings, terms, rule = SETTINGS[name]
+    with dask.config.set({f"eco-dask.verification.{k}": v for k, v in settings.items()}):
+        assert verification_rule(**terms) == rule
+
+
+def test_settings_that_are_no_rule_are_refused() -> None:
+    with (
+        dask.config.set({"eco-dask.verification.error": 0.5}),
+        pytest.raises(ConfigurationError, match=r"eco-dask\.verification: .*0\.5"),
+    ):
+        verification_rule()

@@ -35,6 +35,7 @@ from eco_dask.text import clean
 from eco_dask.types import BallotId, LeaseId, ProviderId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.attempt import Answer
+from eco_dask.verification.layered import LayeredPolicy
 from eco_dask.wire import messages as m
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Gateway:
     ) -> None:
         self.name = name
         self.rule = rule
-        self.engine = Engine(engine_rule)
+        self.engine = Engine(engine_rule, LayeredPolicy())
         self.registry = registry
         self.sessions: dict[ProviderId, Session] = {}
         self._writer = writer

@@ -17,7 +17,7 @@ from typing import Any
 from dask.utils import key_split
 from distributed import Reschedule
 
-from eco_dask.config import quorum_rule, required_tags
+from eco_dask.config import required_tags, verification_rule
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
@@ -27,7 +27,7 @@ from eco_dask.gateway.submission import Submission
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.types import BallotId, JobId, LeaseId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.rules import QuorumRule
+from eco_dask.verification.rules import Rule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024
@@ -69,7 +69,7 @@ class Intake:
         self._submissions: dict[BallotId, Submission] = {}
         self._ballots: dict[Any, BallotId] = {}
         self._encoded: dict[Any, tuple[object, object]] = {}
-        self._terms: dict[JobId, tuple[JobSpec, QuorumRule]] = {}
+        self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
         self._require = frozenset(required_tags())
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="eco-gateway")
 
@@ -216,12 +216,18 @@ class Intake:
             budget_mpt=job.budget_mpt,
         )
 
-    def _terms_of(self, annotation: Any) -> tuple[JobSpec, QuorumRule]:
+    def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
         job_id = annotation.get("id") if isinstance(annotation, dict) else _DEFAULT_JOB.id
         terms = self._terms.get(job_id)  # type: ignore[arg-type]
         if terms is None:
             job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-            terms = self._terms[job.id] = (job, quorum_rule(quorum=job.quorum, error=job.error))
+            rule = verification_rule(
+                quorum=job.quorum,
+                error=job.error,
+                flow_error=job.flow_error,
+                compare=job.compare,
+            )
+            terms = self._terms[job.id] = (job, rule)
             if len(self._terms) > _JOBS_KEPT:
                 del self._terms[next(iter(self._terms))]
         return terms
