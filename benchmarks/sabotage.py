@@ -66,43 +66,80 @@ PROCESSES_MAX = 2
 class Plan:
     """What is run."""
 
+    parts: tuple[Part, ...]
+    #: Checked answers of honest machines that err by accident.
+    fault_tasks: int
+    #: Whether delivery in smaller jobs, and a network that errs by accident, are run too.
+    further: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Every one of some adversaries with every one of some shares of liars."""
+
+    tasks_each: int
     adversaries: tuple[Adversary, ...]
     shares: tuple[float, ...]
-    #: Tasks per provider, with the number of seeds.
-    horizons: tuple[tuple[int, int], ...]
-    fault_tasks: int
+    seeds: int = 1
 
 
-FULL = Plan(tuple(adversaries(SLEEPS)), SHARES, ((300, 1), (50, 3)), FAULT_TASKS)
-_FEW = {"s=0.1 colluding", "sleeper 100", "sleeper 20", "whitewasher s=0.1"}
+ALL = tuple(adversaries(SLEEPS))
+
+
+def _named(*names: str) -> tuple[Adversary, ...]:
+    return tuple(a for a in ALL if a.name in names)
+
+
+FULL = Plan(
+    (
+        Part(
+            300,
+            _named(
+                "s=0.01 colluding",
+                "s=0.05 colluding",
+                "s=0.1 colluding",
+                "s=1 colluding",
+                "sleeper 40",
+                "sleeper 100",
+                "whitewasher s=0.1",
+                "whitewasher s=1",
+                "sybil block s=0.1",
+            ),
+            (0.05, 0.2, 0.3),
+        ),
+        Part(50, ALL, SHARES, seeds=2),
+    ),
+    FAULT_TASKS,
+    further=True,
+)
 QUICK = Plan(
-    tuple(a for a in adversaries((20, 100)) if a.name in _FEW), (0.05, 0.2), ((50, 1),), 200_000
+    (
+        Part(300, _named("sleeper 100"), (0.2,)),
+        Part(50, _named("s=0.1 colluding", "sleeper 20", "whitewasher s=0.1"), (0.05, 0.2)),
+    ),
+    FAULT_TASKS // 5,
 )
 
 
 def scenarios(plan: Plan) -> list[Scenario]:
     """List the runs, the longest first."""
-    listed = []
-    for tasks_each, seeds in plan.horizons:
-        whole = tasks_each * PROVIDERS
-        for seed in range(1, seeds + 1):
-            listed += [
-                Scenario(adversary, share, tasks_each, whole, seed=seed)
-                for share in plan.shares
-                for adversary in plan.adversaries
-                if adversary.honest_first < tasks_each
-            ]
+    listed = [
+        Scenario(adversary, share, part.tasks_each, part.tasks_each * PROVIDERS, seed=seed)
+        for part in plan.parts
+        for seed in range(1, part.seeds + 1)
+        for share in part.shares
+        for adversary in part.adversaries
+        if adversary.honest_first < part.tasks_each
+    ]
     listed.append(Scenario(NOBODY, 0.0, 300, 300 * PROVIDERS))
     listed.append(Scenario(NOBODY, 0.0, 50, 50 * PROVIDERS))
-    sleeper = next(a for a in plan.adversaries if a.honest_first == max(SLEEPS))
-    listed.append(Scenario(sleeper, 0.2, 300, 300 * PROVIDERS, seed=2))
-    listed += [
-        Scenario(a, share, 300, batch)
-        for batch in (6000, 1500)
-        for a, share in ((NOBODY, 0.0), (sleeper, 0.2))
-        if plan is FULL
-    ]
-    if plan is FULL:
+    if plan.further:
+        (sleeper,) = _named("sleeper 100")
+        listed += [
+            Scenario(a, share, 300, batch)
+            for batch in (6000, 1500)
+            for a, share in ((NOBODY, 0.0), (sleeper, 0.2))
+        ]
         listed.append(Scenario(NOBODY, 0.0, 300, 300 * PROVIDERS, fault_rate=FAULT_RATE))
     return sorted(listed, key=lambda s: -s.tasks_each)
 

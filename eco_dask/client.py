@@ -189,10 +189,12 @@ def job(
     name: str | None = None,
     *,
     error: float | None = None,
+    flow_error: float | None = None,
+    compare: Compare | None = None,
     budget: float | None = None,
     require: Iterable[str] | Mapping[str, bool] | None = None,
     quorum: int | None = None,
-    compare: Compare = "auto",
+    owners_min: int | None = None,
     trusted: bool = False,
     recruiter: str | None = None,
 ) -> Job:
@@ -203,18 +205,23 @@ def job(
     name : str, optional
         What people read in lists.
     error : float, optional
-        Accepted probability that a task's result is wrong, at most 0.05. New owners' answers take
-        several that agree; owners who proved right are believed alone, and audited at random.
+        Accepted probability that a result is wrong, more than 0 and at most 0.05. A task is done
+        once where its provider is trusted that far, and more often elsewhere.
+    flow_error : float, optional
+        The same of results that only further tasks of the job use. Checked, and without effect
+        yet: all results are made certain to ``error`` before anything uses them.
+    compare : {"auto", "exact", "close"}, optional
+        Which answers are the same: those of the same bits, or those within the tolerance of the
+        kind of task and its dtype. Default, "auto": as kind and dtype suggest.
     budget : float, optional
-        Most that the block may spend, in points. Beyond it, tasks fail with
+        Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
     require : iterable of str or mapping, optional
         Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
     quorum : int, optional
         Distinct owners that must agree, instead of ``error``.
-    compare : {"auto", "exact", "close"}
-        Which answers are the same: those of equal bytes, those equal but for rounding, or what
-        fits the kind of task.
+    owners_min : int, optional
+        Another name of ``quorum``.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
@@ -232,19 +239,29 @@ def job(
     >>> print(job.report())  # doctest: +SKIP
     """
     job_id = JobId(f"job-{secrets.token_hex(6)}")
-    spec = JobSpec(
-        job_id,
-        name or str(job_id),
-        recruiter=recruiter or _user(),
-        quorum=quorum,
-        error=error,
-        compare=compare,
-        budget_mpt=round(budget * 1000) if budget is not None else None,
-        require=_tags(require or ()),
-        trusted=trusted,
-        classes=registered_references(),
+    return Job(
+        JobSpec(
+            job_id,
+            name or str(job_id),
+            recruiter=recruiter or _user(),
+            quorum=_either(quorum, owners_min),
+            error=error,
+            flow_error=flow_error,
+            compare=compare,
+            budget_mpt=round(budget * 1000) if budget is not None else None,
+            require=_tags(require or ()),
+            trusted=trusted,
+            classes=registered_references(),
+        )
     )
-    return Job(spec)
+
+
+def _either(quorum: int | None, owners_min: int | None) -> int | None:
+    if quorum is not None and owners_min is not None and quorum != owners_min:
+        raise ConfigurationError(
+            f"owners_min= is another name of quorum=; got {owners_min} and {quorum}"
+        )
+    return quorum if quorum is not None else owners_min
 
 
 def _tags(require: Iterable[str] | Mapping[str, bool]) -> tuple[str, ...]:

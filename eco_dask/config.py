@@ -6,7 +6,7 @@ eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ─
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,9 +19,7 @@ from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
 from eco_dask.sandbox.launch import SandboxRule
 from eco_dask.sandbox.limits import Limits
-from eco_dask.verification.credibility import CredibilitySettings
-from eco_dask.verification.owners import OwnersRule
-from eco_dask.verification.rules import Compare, QuorumRule, Rule, credibility_rule
+from eco_dask.verification.rules import Compare, CredibilityRule, QuorumRule, Rule, credibility_rule
 from eco_dask.wire.limits import WireLimits
 
 _Value = TypeVar("_Value")
@@ -51,6 +49,8 @@ class GatewayRule:
     inline_bytes_max: int
     benchmark_steps: int
     benchmark_size: int
+    #: Kept of tasks that may have to be done again; beyond it, the oldest are settled.
+    revocable_bytes: int
     limits: WireLimits
 
 
@@ -72,6 +72,7 @@ def gateway_rule() -> GatewayRule:
         inline_bytes_max=_size("gateway.inline-bytes"),
         benchmark_steps=_whole("gateway.benchmark-steps"),
         benchmark_size=_whole("gateway.benchmark-size"),
+        revocable_bytes=_size("gateway.revocable-bytes"),
         limits=wire_limits(value_bytes_max),
     )
 
@@ -97,25 +98,43 @@ def engine_rule() -> EngineRule:
 
 
 def verification_rule(
-    *, quorum: int | None = None, error: float | None = None, compare: Compare = "auto"
+    *,
+    quorum: int | None = None,
+    error: float | None = None,
+    flow_error: float | None = None,
+    compare: Compare | None = None,
 ) -> Rule:
-    """Return the rule for a job that asks for a quorum, or for an accepted error."""
-    if error is not None:
-        return credibility_rule(error, compare=compare)
+    """Return what a job's ballots are decided by; None leaves a choice to the network.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings are no rule.
+    """
+    compare = compare or _get("verification.compare")
+    if compare not in ("auto", "exact", "close"):
+        raise ConfigurationError(
+            f"eco-dask.verification.compare is auto, exact or close; got {compare!r}"
+        )
+    if error is None and quorum is None:
+        error = _if_set(_fraction, "verification.error")
+    if error is None:
+        return _quorum_rule(quorum, compare)
+    if flow_error is None:
+        configured = _if_set(_fraction, "verification.flow-error")
+        # A job that asks for more than the network's own figure is no contradiction.
+        flow_error = None if configured is None else max(configured, error)
+    try:
+        rule: CredibilityRule = credibility_rule(error, flow_error, compare)
+        return replace(rule, attempts_max=_whole("verification.attempts-max"))
+    except ValueError as wrong:
+        raise ConfigurationError(f"eco-dask.verification: {wrong}") from wrong
+
+
+def _quorum_rule(quorum: int | None, compare: Compare) -> QuorumRule:
     owners_min = quorum if quorum is not None else _whole("quorum.size")
     # A large quorum needs as many spare attempts as the default one has.
-    attempts_max = max(_whole("quorum.attempts-max"), 2 * owners_min)
-    return QuorumRule(owners_min, attempts_max, compare)
-
-
-def credibility_settings() -> CredibilitySettings:
-    """Return what is assumed of owners that nothing is known of."""
-    share = float(_get("quorum.liar-share"))
-    return CredibilitySettings(
-        OwnersRule(
-            liar_share=share, liar_share_min=min(share, 0.05), liar_share_max=max(share, 0.3)
-        )
-    )
+    return QuorumRule(owners_min, max(_whole("quorum.attempts-max"), 2 * owners_min), compare)
 
 
 def required_tags() -> list[str]:

@@ -6,16 +6,22 @@ eco_dask.job(...) ──to_annotation──► ts.annotations["eco"] ──from_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import recruiter_account
 from eco_dask.types import Account, JobId
-from eco_dask.verification.rules import FLOW_ERROR_MAX, Compare
+from eco_dask.verification.rules import FLOW_ERROR_MAX, Compare, credibility_rule
 
 #: Name of the annotation that carries a job.
 ANNOTATION = "eco"
+#: ... and of the one that the scheduler plugin puts on tasks whose results a client asked for.
+WANTED = "eco-wanted"
+
+COMPARISONS: tuple[Compare, ...] = ("auto", "exact", "close")
+#: Fields that travel even at their default.
+_ALWAYS_SENT = frozenset({"id", "name", "recruiter", "require", "classes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,12 @@ class JobSpec:
     recruiter: str = "recruiter"
     #: Distinct owners that must agree, or None for the network's default.
     quorum: int | None = None
-    #: Accepted probability of a wrong result per task, instead of a quorum.
+    #: Accepted probability of a wrong result, instead of a quorum.
     error: float | None = None
-    #: Which answers are the same: those of equal bytes (``"exact"``), those equal but for rounding
-    #: (``"close"``), or whichever fits the kind of task (``"auto"``).
-    compare: Compare = "auto"
+    #: ... of a wrong result that further tasks of the job already use.
+    flow_error: float | None = None
+    #: Which answers are the same, or None for the network's default.
+    compare: Compare | None = None
     #: Most that the job may spend.
     budget_mpt: int | None = None
     #: Tags that a provider must have.
@@ -46,17 +53,13 @@ class JobSpec:
     def __post_init__(self) -> None:
         if self.quorum is not None and self.error is not None:
             raise ConfigurationError("give a job either quorum= or error=, not both")
-        if self.compare not in get_args(Compare):
-            raise ConfigurationError(
-                f"compare= is one of {', '.join(get_args(Compare))}; got {self.compare!r}"
-            )
         if self.quorum is not None and self.quorum < 1:
             raise ConfigurationError(f"a quorum is at least 1; got {self.quorum}")
-        if self.error is not None and not 0 < self.error <= FLOW_ERROR_MAX:
+        if self.compare is not None and self.compare not in COMPARISONS:
             raise ConfigurationError(
-                "error= is the probability of a wrong result that you accept, more than 0 and at "
-                f"most {FLOW_ERROR_MAX}; got {self.error}"
+                f"compare= is one of {', '.join(COMPARISONS)}; got {self.compare!r}"
             )
+        _require_error(self.error, self.flow_error)
         if self.budget_mpt is not None and self.budget_mpt <= 0:
             raise ConfigurationError(
                 f"a budget is more than 0 points; got {self.budget_mpt / 1000:g}"
@@ -70,11 +73,7 @@ class JobSpec:
     def to_annotation(self) -> dict[str, Any]:
         """Return it as plain values, those left at their default omitted."""
         defaults = {
-            "quorum": None,
-            "error": None,
-            "compare": "auto",
-            "budget_mpt": None,
-            "trusted": False,
+            field.name: field.default for field in fields(self) if field.name not in _ALWAYS_SENT
         }
         plain = {k: v for k, v in asdict(self).items() if k not in defaults or v != defaults[k]}
         return plain | {"require": list(self.require), "classes": list(self.classes)}
@@ -92,12 +91,33 @@ class JobSpec:
             raise ConfigurationError(
                 f"the annotation {ANNOTATION!r} is set by eco_dask.job(); got {annotation!r}"
             )
-        fields = dict(annotation)
-        fields["require"] = tuple(fields.get("require") or ())
-        fields["classes"] = tuple(fields.get("classes") or ())
+        given = dict(annotation)
+        given["require"] = tuple(given.get("require") or ())
+        given["classes"] = tuple(given.get("classes") or ())
         try:
-            return cls(**fields)
+            return cls(**given)
         except TypeError as error:
             raise ConfigurationError(
                 f"the annotation {ANNOTATION!r} is set by eco_dask.job() of this version: {error}"
             ) from error
+
+
+def _require_error(error: float | None, flow_error: float | None) -> None:
+    """Refuse what is no accepted error before any task is sent."""
+    if error is None:
+        if flow_error is not None:
+            raise ConfigurationError(
+                f"flow_error= goes with error=, which it relaxes; got {flow_error} alone"
+            )
+        return
+    if not 0 < error <= FLOW_ERROR_MAX:
+        raise ConfigurationError(
+            f"error= is a probability between 0 and {FLOW_ERROR_MAX}, such as 1e-4; got {error}"
+        )
+    try:
+        credibility_rule(error, flow_error)
+    except ValueError as wrong:
+        raise ConfigurationError(
+            f"flow_error= lies between error= and {FLOW_ERROR_MAX}; got {flow_error} with "
+            f"error={error}"
+        ) from wrong

@@ -22,6 +22,7 @@ from eco_dask.config import (
     worker_rule,
 )
 from eco_dask.errors import ConfigurationError
+from eco_dask.verification.rules import FLOW_ERROR_MAX, CredibilityRule, QuorumRule
 
 FOLDER = Path(eco_dask.config.__file__).parent
 DEFAULTS = yaml.safe_load((FOLDER / "eco-dask.yaml").read_text())
@@ -69,6 +70,9 @@ READERS = {
     "lease.patience": (engine_rule, "long"),
     "lease.losses-max": (engine_rule, []),
     "quorum.size": (verification_rule, "two"),
+    "verification.error": (verification_rule, "little"),
+    "verification.compare": (verification_rule, "roughly"),
+    "gateway.revocable-bytes": (gateway_rule, "plenty"),
     "quorum.require": (required_tags, "gpu"),
     "worker.cache-bytes": (worker_rule, "lots"),
     "worker.reconnect-max": (worker_rule, {}),
@@ -116,8 +120,36 @@ def test_only_a_plain_yes_is_trust() -> None:
 
 
 def test_an_accepted_error_or_a_quorum_becomes_a_rule() -> None:
-    assert verification_rule(quorum=5).owners_min == 5
-    # A large quorum keeps spare attempts.
-    assert verification_rule(quorum=5).attempts_max == 10
-    rule = verification_rule(error=1e-3, compare="close")
-    assert (rule.error, rule.flow_error, rule.compare) == (1e-3, 1e-2, "close")
+    assert verification_rule(quorum=5) == QuorumRule(5, 10, "auto")  # it keeps spare attempts
+    rule = verification_rule(error=1e-4, compare="close")
+    assert rule == CredibilityRule(1e-4, 1e-3, 12, "close")
+    assert verification_rule(error=0.02).flow_error == FLOW_ERROR_MAX
+
+
+SETTINGS = {
+    "a quorum unless said otherwise": ({}, {}, QuorumRule(2, 6)),
+    "the network's own error": ({"error": 1e-3}, {}, CredibilityRule(1e-3, 1e-2)),
+    "a job's quorum comes before it": ({"error": 1e-3}, {"quorum": 3}, QuorumRule(3, 6)),
+    "a job's error, too": ({"error": 1e-3}, {"error": 1e-5}, CredibilityRule(1e-5, 1e-4)),
+    "how results flow": ({"flow-error": 0.02}, {"error": 1e-4}, CredibilityRule(1e-4, 0.02)),
+    "never less sure than delivery": (
+        {"flow-error": 1e-3},
+        {"error": 0.01},
+        CredibilityRule(0.01, 0.01),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_network_says_what_jobs_leave_open(name: str) -> None:
+    settings, terms, rule = SETTINGS[name]
+    with dask.config.set({f"eco-dask.verification.{k}": v for k, v in settings.items()}):
+        assert verification_rule(**terms) == rule
+
+
+def test_settings_that_are_no_rule_are_refused() -> None:
+    with (
+        dask.config.set({"eco-dask.verification.error": 0.5}),
+        pytest.raises(ConfigurationError, match=r"eco-dask\.verification: .*0\.5"),
+    ):
+        verification_rule()

@@ -59,7 +59,6 @@ class Gateway:
         engine_rule: EngineRule,
         writer: BookWriter,
         registry: Registry,
-        policy: LayeredPolicy | None = None,
     ) -> None:
         self.name = name
         self.rule = rule
@@ -68,7 +67,7 @@ class Gateway:
         self._writer = writer
         #: Part of every id, so that no two lives of a gateway share one.
         self._life = f"{name}/{secrets.token_hex(4)}"
-        policy = policy or LayeredPolicy()
+        policy = LayeredPolicy()
         self.engine = Engine(engine_rule, policy, self._life)
         self.memory = Memory(name, policy, ReputationStore(registry.database))
         self.intake = Intake(self._life, self.now_s, self.feed)

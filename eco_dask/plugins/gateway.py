@@ -15,7 +15,6 @@ from distributed import Worker, WorkerPlugin
 from tornado.ioloop import IOLoop
 
 from eco_dask.config import (
-    credibility_settings,
     data_directory,
     database_url,
     engine_rule,
@@ -35,7 +34,6 @@ from eco_dask.providers.link import is_loopback
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
 from eco_dask.values import keep_encoded
-from eco_dask.verification.layered import LayeredPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +87,7 @@ class EcoGatewayPlugin(WorkerPlugin):
         # From here on, values that pass through this process stay encoded.
         keep_encoded(True)
         writer = BookWriter(ledger, IOLoop.current())
-        policy = LayeredPolicy(credibility_settings())
-        self.gateway = Gateway(name, rule, engine_rule(), writer, registry, policy)
+        self.gateway = Gateway(name, rule, engine_rule(), writer, registry)
         self._worker = worker
         self._database_engine = database
         self.gateway.on_slots = self._on_slots

@@ -26,7 +26,7 @@ from typing import Any, Final
 #: what there is to see becomes rarer with the level, and the crowd there changes more slowly.
 WINDOW: Final = 32.0
 #: Wrong answers that the estimate of the bucket below is worth.
-PRIOR_WEIGHT: Final = 1.0
+PRIOR_WEIGHT: Final = 0.5
 FACTOR_MIN: Final = 1.0
 
 

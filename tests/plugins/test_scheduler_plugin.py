@@ -138,7 +138,7 @@ def test_a_job_report_without_the_plugin_says_what_is_missing() -> None:
     [
         ({"quorum": 2, "error": 0.1}, "either quorum= or error="),
         ({"quorum": 0}, "at least 1"),
-        ({"error": 1.5}, "between 0 and 1"),
+        ({"error": 1.5}, "between 0 and 0.05"),
         ({"budget": -1}, "more than 0 points"),
         ({"require": "gpu"}, "set of tags"),
         ({"require": {"memory": "8 GiB"}}, "maps tags to True"),
