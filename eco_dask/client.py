@@ -208,20 +208,17 @@ def job(
         Accepted probability that a result is wrong, more than 0 and at most 0.05. A task is done
         once where its provider is trusted that far, and more often elsewhere.
     flow_error : float, optional
-        The same of results that only further tasks of the job use. Checked, and without effect
-        yet: all results are made certain to ``error`` before anything uses them.
+        The same of results that only further tasks use. Without effect yet: ``error`` holds.
     compare : {"auto", "exact", "close"}, optional
-        Which answers are the same: those of the same bits, or those within the tolerance of the
-        kind of task and its dtype. Default, "auto": as kind and dtype suggest.
+        Which answers are the same: of the same bits, or equal but for rounding. Default, "auto":
+        as kind of task and dtype suggest.
     budget : float, optional
         Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
     require : iterable of str or mapping, optional
         Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
-    quorum : int, optional
-        Distinct owners that must agree, instead of ``error``.
-    owners_min : int, optional
-        Another name of ``quorum``.
+    quorum, owners_min : int, optional
+        Distinct owners that must agree, instead of ``error``; two names of one thing.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
@@ -231,29 +228,22 @@ def job(
     ------
     ConfigurationError
         If the terms contradict each other.
-
-    Examples
-    --------
-    >>> with eco_dask.job("climate trend", error=1e-4, budget=500) as job:  # doctest: +SKIP
-    ...     trend = dataset.polyfit("time", 1).compute()
-    >>> print(job.report())  # doctest: +SKIP
     """
     job_id = JobId(f"job-{secrets.token_hex(6)}")
-    return Job(
-        JobSpec(
-            job_id,
-            name or str(job_id),
-            recruiter=recruiter or _user(),
-            quorum=_either(quorum, owners_min),
-            error=error,
-            flow_error=flow_error,
-            compare=compare,
-            budget_mpt=round(budget * 1000) if budget is not None else None,
-            require=_tags(require or ()),
-            trusted=trusted,
-            classes=registered_references(),
-        )
+    spec = JobSpec(
+        job_id,
+        name or str(job_id),
+        recruiter=recruiter or _user(),
+        quorum=_either(quorum, owners_min),
+        error=error,
+        flow_error=flow_error,
+        compare=compare,
+        budget_mpt=round(budget * 1000) if budget is not None else None,
+        require=_tags(require or ()),
+        trusted=trusted,
+        classes=registered_references(),
     )
+    return Job(spec)
 
 
 def _either(quorum: int | None, owners_min: int | None) -> int | None:
