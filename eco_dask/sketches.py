@@ -2,7 +2,7 @@
 
 value ──encode──► EncodedValue ──floats_apart──► digest, arrays ──sketch_parts──► Sketch
 
-Not plugged into the engine yet: ballots still compare digests.
+The gateway asks for them where digests differ; see :mod:`eco_dask.gateway.comparing`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """How two answers to one task differ, in words for the recruiter who has to do something about it.
 
 two decoded values ──describe_difference──► "at result['x']: element (3, 4) is 1.0 here ..., ..."
-
-Not plugged into the engine yet.
 """
 
 from __future__ import annotations

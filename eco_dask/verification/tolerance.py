@@ -29,7 +29,7 @@ Measured: ``benchmarks/checks.py``.
 correctly rounded operations, comparisons, moves of data. Sums, means and Fourier transforms gave
 equal bits on all x86 processors measured with one numpy, but nothing settles them, and sorts and
 maxima take 0.0 for -0.0 with some instructions: they are compared closely, which accepts equal bits
-as well. Not plugged into the engine yet.
+as well.
 """
 
 from __future__ import annotations
