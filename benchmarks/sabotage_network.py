@@ -62,6 +62,8 @@ class Scenario:
     providers: int = 200
     fault_rate: float = 0.0
     seed: int = 1
+    #: Whether each result is delivered as soon as it is accepted, behind no gate.
+    streamed: bool = False
 
 
 @dataclass(slots=True)
@@ -171,8 +173,8 @@ class Simulation:
         self.result.failed += len(self._lost)
 
     def _reach_gate(self) -> None:
-        """Join what flowed; a job of which nothing is left is over."""
-        if not self._flowed:
+        """Join what flowed; a job of which nothing is left is over, as is one without a gate."""
+        if not self._flowed or self.scenario.streamed:
             self._open = True
             return
         self._gate = GateId(f"gate {next(self._order)}")
@@ -182,7 +184,8 @@ class Simulation:
     def _submit(self, task: int) -> None:
         ballot = BallotId(f"{task}.{next(self._order)}")
         self._ballots[task], self._task_of[ballot] = ballot, task
-        facts = Task(ballot, KIND, JobId("job"), Account("recruiter:r"), self._rule, wanted=False)
+        job, payer, wanted = JobId("job"), Account("recruiter:r"), self.scenario.streamed
+        facts = Task(ballot, KIND, job, payer, self._rule, wanted=wanted)
         self._tell(ev.TaskSubmitted(facts, self.now_s, self._dice()))
 
     def _answer_next(self) -> None:
