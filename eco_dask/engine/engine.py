@@ -21,6 +21,7 @@ from eco_dask.engine.actions import (
     ForgetTask,
     LostTooOften,
     NobodyEligible,
+    OpenGate,
     RecallLease,
     Record,
     ReleaseAnswer,
@@ -105,8 +106,11 @@ class Engine:
                 ballot = self._rounds.arrived(event.lease, event.round, event.sketch)
                 if ballot is not None:
                     self._closing.on_compared(ballot)
-            case _ if isinstance(event, ev.LayerEvent):
-                raise NotImplementedError(event)
+            case ev.GateReached():
+                # What was delivered stands at the job's error already: nothing is left to wait for.
+                self.do(OpenGate(event.gate))
+            case ev.GateLeft() | ev.ResultsReleased() | ev.SettlingAsked() | ev.CheckArrived():
+                pass
             case _:
                 assert_never(event)
         self._place()
