@@ -5,6 +5,9 @@ chance ──splitmix64──► a stream of choices
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+_T = TypeVar("_T")
 _MASK = (1 << 64) - 1
 
 
@@ -27,6 +30,12 @@ class Dice:
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return ((z ^ (z >> 31)) * bound) >> 64
+
+    def shuffle(self, what: list[_T]) -> None:
+        """Put a list into a random order (Fisher and Yates)."""
+        for i in range(len(what) - 1, 0, -1):
+            j = self.below(i + 1)
+            what[i], what[j] = what[j], what[i]
 
     def happens(self, probability: float) -> bool:
         """Say whether something of that probability happens."""

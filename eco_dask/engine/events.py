@@ -173,8 +173,7 @@ class Ticked:
     chance: int
 
 
-#: What the further layers of verification speak of; gates open at once so far, the others are
-#: taken in without effect.
+#: What the further layers of verification speak of.
 LayerEvent = SketchArrived | CheckArrived | GateReached | GateLeft | ResultsReleased | SettlingAsked
 Event = (
     ProviderJoined

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from eco_dask.engine.actions import GrantLease, OverBudget
+from eco_dask.engine.actions import GrantLease, OverBudget, Purpose
 from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.engine.history import Histories
@@ -39,25 +39,42 @@ class Granting:
 
     def grant(self, ballot: Ballot) -> bool:
         """Lease a ballot's task to somebody with room; False if nobody may take it now."""
-        task, engine = ballot.task, self._engine
+        if ballot.phase == "standing" and ballot.judged_at != self._engine.learning.told:
+            # What was learned since it was asked for may have made the answer needless.
+            self._engine.standing.look_again(ballot)
+            if ballot.wanted <= 0:
+                return True
         provider = self._pick(ballot)
         if provider is None:
             return False
+        if ballot.phase == "voting":
+            known = self._engine.known.draw(ballot, provider)
+            if known is not None and self._lease(known, provider, "known") is None:
+                return True
+        purpose: Purpose = "audit" if ballot.phase == "standing" and ballot.auditing else "vote"
+        over = self._lease(ballot, provider, purpose)
+        if over is None:
+            ballot.wanted -= 1
+            ballot.stuck_since_s = None
+            return True
+        if self._treasury.may_get_back(ballot.task.job):
+            return False
+        if not self._engine.standing.skip_audit(ballot):
+            self._engine.give_up(ballot, over, ReceiptReason.UNDECIDED)
+        return True
+
+    def _lease(self, ballot: Ballot, provider: Provider, purpose: Purpose) -> OverBudget | None:
+        """Lease a task to somebody, unless the points do not suffice."""
+        task, engine = ballot.task, self._engine
         lease = self._new_id()
         reserve = self._treasury.hold(task, lease, provider)
         if isinstance(reserve, OverBudget):
-            if self._treasury.may_get_back(task.job):
-                return False
-            engine.fail(ballot, reserve, ReceiptReason.UNDECIDED)
-            return True
-        ballot.wanted -= 1
-        ballot.stuck_since_s = None
+            return reserve
         estimate_s, deadline_s = self._expect(task, provider)
-        held = HeldLease(lease, task.ballot, provider, engine.now_s, 0.0, reserve)
-        engine.hold(ballot, held, estimate_s)
-        engine.watch(held, engine.now_s + deadline_s)
-        engine.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s))
-        return True
+        held = HeldLease(lease, task.ballot, provider, engine.now_s, 0.0, reserve, purpose)
+        engine.leases.hold(ballot, held, estimate_s, deadline_s)
+        engine.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s, purpose))
+        return None
 
     def _new_id(self) -> LeaseId:
         """Name a lease so that neither the task, nor which attempt it is, nor its turn shows.

@@ -1,17 +1,17 @@
-"""What settled answers teach: audits are drawn, evidence goes to the policy, caught owners go.
+"""What answers teach: audits are drawn, evidence goes to the policy, caught owners get nothing.
 
-accepted alone ──draw──► one more attempt          settled ──Evidence──► policy ──► barred
+accepted ──draw──► one more attempt       compared ──Evidence──► policy ──► barred, doubted owners
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from eco_dask.engine.ballot import Ballot
 from eco_dask.types import OwnerId, TaskKind
 from eco_dask.verification.attempt import Attempt, Case
 from eco_dask.verification.policy import Evidence, Means, VerificationPolicy
-from eco_dask.verification.quorum import Agreed
 
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
@@ -31,63 +31,81 @@ class Learning:
         self._reproducible: dict[TaskKind, None] = {}
         #: Owners of whom something was learned since somebody took note of it.
         self.changed: set[OwnerId] = set()
+        #: Owners whose unsettled answers must be judged again, and how often the policy was told
+        #: something: what was judged since then needs no second look.
+        self.doubted: dict[OwnerId, None] = {}
+        self.told = 0
 
-    def audits(self, ballot: Ballot, case: Case, verdict: Agreed) -> bool:
-        """Ask for one more attempt if an audit was drawn; say whether the ballot waits for it.
+    def draw_audit(self, ballot: Ballot, case: Case) -> None:
+        """Draw whether an answer that was just accepted is computed once more.
 
         It is drawn per task and after the answer was committed to, so that nobody can prepare for
-        it. An answer that several owners or a trusted worker gave needs none.
+        it.
         """
-        owners = {a.owner for a in case.attempts}
-        if len(owners) > 1 or any(a.trusted for a in verdict.agreeing):
-            return False
         if ballot.audit is None:
             ballot.audit = self._engine.dice.happens(self._policy.audit_chance(case))
-        if not ballot.audit:
-            return False
-        if ballot.pending:
-            return True
-        if self._engine.has_trusted(ballot.task):
-            self._engine.ask_trusted(ballot)
-        else:
-            self._engine.want(ballot, 1, first=True)
-        return True
+            ballot.audited = frozenset(a.lease for a in case.attempts)
 
-    def accepted(self, ballot: Ballot, case: Case, camp: tuple[Attempt, ...]) -> None:
-        """Tell the policy of all answers that are in, as one of them was accepted."""
+    def compared(self, ballot: Ballot, case: Case, camp: Sequence[Attempt]) -> list[Attempt]:
+        """Tell the policy of the answers that are in, as some of them were accepted.
+
+        Returns
+        -------
+        list of Attempt
+            Those that are wrong.
+        """
+        leases = {a.lease for a in camp}
+        wrong = [a for a in case.attempts if a.lease not in leases]
         owners = {a.owner for a in case.attempts}
         if len(owners) < 2:  # noqa: PLR2004  a lone answer was compared with nothing
-            return
+            return wrong
         if len({a.owner for a in camp}) > 1:
             self._note_reproducible(case.kind)
         means: Means = "agreed"
         if ballot.audit or any(a.trusted for a in camp):
             means = "audited"
-        leases = {a.lease for a in camp}
-        first = next(iter(case.attempts)).lease
+        alone = len(ballot.audited) == 1 and bool(ballot.audit)
         for attempt in case.attempts:
-            if not attempt.trusted:
-                drawn = bool(ballot.audit) and attempt.lease == first
-                self._tell(case, attempt, means, right=attempt.lease in leases, drawn=drawn)
+            right = attempt.lease in leases
+            # Who is proved wrong after all is told of once more.
+            if attempt.trusted or ballot.told.get(attempt.lease, not right) == right:
+                continue
+            drawn = alone and attempt.lease in ballot.audited and attempt.lease not in ballot.told
+            ballot.told[attempt.lease] = right
+            asked = ballot.leases[attempt.lease].purpose
+            by: Means = "known" if asked == "known" else means
+            self._tell(case, attempt, by, right=right, drawn=drawn)
+        return wrong
 
-    def came_late(self, case: Case, attempt: Attempt, *, right: bool) -> None:
+    def came_late(self, case: Case, attempt: Attempt, means: Means, *, right: bool) -> None:
         """Tell the policy of an answer that was compared with the accepted one afterwards."""
         if not attempt.trusted:
-            self._tell(case, attempt, "agreed", right=right, drawn=False)
+            self._tell(case, attempt, means, right=right, drawn=False)
+
+    def checked(self, case: Case, attempt: Attempt, *, right: bool) -> None:
+        """Tell the policy of an answer that passed an algebraic check, or failed it."""
+        if not attempt.trusted:
+            self._learn(Evidence(case.kind, attempt.owner, right, "checked"))
 
     def _tell(
         self, case: Case, attempt: Attempt, means: Means, *, right: bool, drawn: bool
     ) -> None:
-        if not right and case.kind not in self._reproducible:
+        if not right and means != "known" and case.kind not in self._reproducible:
             return
         alike = tuple(
             a.owner
             for a in case.attempts
             if a.owner != attempt.owner and not a.trusted and self._policy.same(case, a, attempt)
         )
-        self.changed.add(attempt.owner)
-        evidence = Evidence(case.kind, attempt.owner, right, means, alike, drawn)
-        for owner in (attempt.owner, *self._policy.learn(evidence)):
+        self._learn(Evidence(case.kind, attempt.owner, right, means, alike, drawn))
+
+    def _learn(self, evidence: Evidence) -> None:
+        self.changed.add(evidence.owner)
+        self.told += 1
+        doubted = self._policy.learn(evidence)
+        for owner in doubted:
+            self.doubted[owner] = None
+        for owner in (evidence.owner, *doubted):
             self._bar(owner)
 
     def _note_reproducible(self, kind: TaskKind) -> None:
@@ -99,5 +117,7 @@ class Learning:
         barred = self._engine.roster.barred
         if self._policy.admits(owner):
             barred.discard(owner)
-        else:
+        elif owner not in barred:
             barred.add(owner)
+            # Its points are not posted yet, and its answers prove nothing: see what rests on them.
+            self.doubted[owner] = None

@@ -89,6 +89,15 @@ class Treasury:
         typical = history.typical_units
         return min(max(units, typical / WORK_SPREAD_MAX), typical * WORK_SPREAD_MAX)
 
+    def commit(self, task: Task, held: HeldLease, units: float) -> None:
+        """Count an accepted answer as what it will be paid, as long before it is settled.
+
+        What is held beyond that is free for the job's other tasks.
+        """
+        if held.reserve is not None and held.due_mpt is None:
+            held.due_mpt = min(self._price_mpt(units), held.reserve.amount_mpt)
+            _add(self._committed_mpt, task.job, held.due_mpt - held.reserve.amount_mpt)
+
     def settle(
         self,
         task: Task,
@@ -100,15 +109,16 @@ class Treasury:
         """Close a lease: post what ``paid_units`` are worth, or void the hold, and say why."""
         amount_mpt = 0
         if held.reserve is not None:
-            reserved_mpt = held.reserve.amount_mpt
+            due_mpt = held.due_mpt
+            due_mpt = held.reserve.amount_mpt if due_mpt is None else due_mpt
             if paid_units is not None:
-                amount_mpt = min(self._price_mpt(paid_units), reserved_mpt)
+                amount_mpt = min(self._price_mpt(paid_units), due_mpt)
             outcome = "post" if amount_mpt else "void"
             entry_id = EntryId(f"{held.id}:end")
             self._entries.append(
                 Resolve(entry_id, held.reserve.id, outcome, amount_mpt)  # type: ignore[arg-type]
             )
-            _add(self._committed_mpt, task.job, amount_mpt - reserved_mpt)
+            _add(self._committed_mpt, task.job, amount_mpt - due_mpt)
         attempt = held.attempt
         self._receipts.append(
             Receipt(

@@ -58,6 +58,8 @@ class WaitingLine:
                 passed_over.append(ballot)
             elif ballot.wanted <= 0:
                 self.remove(ballot)
+        # What the others brought to light may have ended some of them meanwhile.
+        passed_over = [b for b in passed_over if b.wanted > 0 and b.role == role]
         if len(passed_over) < _PASSED_OVER_MAX:
             for ballot in reversed(passed_over):
                 _put(line, ballot, first=True)

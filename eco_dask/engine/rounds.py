@@ -83,9 +83,11 @@ class Rounds:
         self.drop(ballot)
         ballot.compared = frozenset()
         held = ballot.leases.get(lease)
-        if held is None or held.attempt is None:
-            # The accepted answer itself: what came late cannot be compared with it any more.
-            self._leave_out(ballot, ballot.attempts, ReceiptReason.RECALLED)
+        accepted = ballot.winner is not None and ballot.winner.lease == lease
+        if held is None or held.attempt is None or accepted:
+            # The accepted answer itself: what came later cannot be compared with it any more.
+            later = [a for a in ballot.attempts if a.lease not in ballot.camp]
+            self._leave_out(ballot, later, ReceiptReason.RECALLED)
             return
         reason = ReceiptReason.PROVIDER_LEFT if held.gone else ReceiptReason.VALUE_WITHHELD
         if not held.gone:
@@ -107,9 +109,9 @@ class Rounds:
         lost = [ballot.leases[a.lease] for a in attempts if a.lease in ballot.leases]
         voting = ballot.phase == "voting"
         for held in lost:
-            self._engine.close_lease(ballot, held, reason)
+            self._engine.leases.close(ballot, held, reason)
         if voting:
-            self._engine.count_loss(ballot, [held.provider for held in lost])
+            self._engine.leases.count_loss(ballot, [held.provider for held in lost])
         else:
             self._engine.compared(ballot)
 
@@ -131,7 +133,7 @@ def _able(ballot: Ballot, group: Sequence[Attempt]) -> list[LeaseId]:
         if _is_here(ballot, attempt.lease):
             return [attempt.lease]
     held = (ballot.leases[a.lease] for a in group)
-    return [h.id for h in held if not h.gone and h.fault is None]
+    return [h.id for h in held if not (h.gone or h.released or h.fault)]
 
 
 def _is_here(ballot: Ballot, lease: LeaseId) -> bool:

@@ -33,6 +33,7 @@ class ReceiptReason(StrEnum):
     CANCELLED = "cancelled"
     VALUE_WITHHELD = "value-withheld"
     VALUE_MISMATCH = "value-mismatch"
+    OWNER_STRUCK = "owner-struck"
 
 
 #: The attempt's answer was the accepted one, given by a provider that earns points for it.
@@ -87,6 +88,9 @@ _EXPLANATIONS: Final[Mapping[ReceiptReason, str]] = {
     ReceiptReason.VALUE_MISMATCH: (
         "The provider delivered bytes that do not match the answer it had committed to, so it was "
         "not paid."
+    ),
+    ReceiptReason.OWNER_STRUCK: (
+        "The owner was struck for wrong answers before this one was settled, so it was not paid."
     ),
 }
 

@@ -269,9 +269,9 @@ class EngineMachine(RuleBasedStateMachine):
         assert self.world.committed_mpt("capped") <= BUDGET_MPT
         for engine in (self.engine, self.twin):
             assert (engine.ballots_open, engine.leases_held) == (0, 0)
-            assert not engine._ballots
-            assert not engine._leases
-            assert not engine._due
+            assert not engine.ballots
+            assert not engine.leases.held
+            assert not engine.leases._due
             assert not any(engine._line._lines.values())
             assert not engine._treasury._awaited
             assert not any(engine.roster._roomy.values())
