@@ -72,6 +72,11 @@ class Gate:
     #: Opened, broken or left.
     over: bool = False
 
+    @property
+    def is_ripe(self) -> bool:
+        """Whether all is there that somebody waits for."""
+        return not (self.over or self.unclear)
+
 
 @dataclass(eq=False, slots=True)
 class Ballot:

@@ -75,8 +75,8 @@ class EngineRule:
     prefetch_factor_max: int = 16
     #: Times that a task may be given back, lost or left unanswered by providers before it fails.
     losses_max: int = 8
-    #: Accepted tasks per job and kind, at least one, that may be asked again because their answer is known, and
-    #: the most bytes that such an answer has.
+    #: Accepted tasks per job and kind, at least one, that may be asked again because their answer
+    #: is known, and the most bytes that such an answer has.
     known_max: int = 4
     known_bytes_max: int = 65_536
     #: Price of a reference-core-second.

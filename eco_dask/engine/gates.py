@@ -12,6 +12,7 @@ to those who use it. All walks are loops, as a chain of tasks may be longer than
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from eco_dask.engine.ballot import Ballot, Gate
@@ -24,7 +25,7 @@ class Gates:
     def __init__(self) -> None:
         self._gates: dict[GateId, Gate] = {}
         #: Gates whose ballots are all clear.
-        self.ripe: list[Gate] = []
+        self.ripe: deque[Gate] = deque()
         #: Ballots of which less is asked than before, or that may be settled as nobody uses them.
         self.eased: list[Ballot] = []
 
@@ -45,13 +46,14 @@ class Gates:
         for user in ballot.carries.values():
             del user.rests_on[ballot.task.ballot]
             self.update(user)
-        if ballot.demands:
-            self._lessen(ballot.rests_on.values())
-        for used in ballot.rests_on.values():
+        inputs, demanded = tuple(ballot.rests_on.values()), bool(ballot.demands)
+        ballot.rests_on, ballot.carries, ballot.gates, ballot.demands = {}, {}, {}, 0
+        for used in inputs:
             del used.carries[ballot.task.ballot]
             if used.released:
                 self.eased.append(used)
-        ballot.rests_on, ballot.carries, ballot.gates, ballot.demands = {}, {}, {}, 0
+        if demanded:
+            self._lessen(inputs)
 
     def wait(self, gate: Gate) -> list[Ballot]:
         """Let somebody wait; return the ballots that have to stand only since now."""

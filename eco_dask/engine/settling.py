@@ -14,7 +14,7 @@ from eco_dask.engine.leases import Leases
 from eco_dask.engine.rounds import Rounds
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.verification.attempt import Attempt, ErrorAnswer
-from eco_dask.verification.policy import VerificationPolicy
+from eco_dask.verification.policy import Means, VerificationPolicy
 
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
@@ -82,7 +82,7 @@ class Settling:
             winner is not None and self._policy.same(case, winner, attempt)
         )
         if held.id not in ballot.told and held.id not in ballot.camp:
-            means = "known" if held.purpose == "known" else "agreed"
+            means: Means = "known" if held.purpose == "known" else "agreed"
             ballot.told[held.id] = agrees
             self._learning.came_late(case, attempt, means, right=agrees)
         paid_units = None

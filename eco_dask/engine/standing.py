@@ -216,13 +216,10 @@ class Standing:
 
     def _open(self, gate: Gate) -> None:
         """Settle all that a gate rests on, if it stands by what is known today."""
-        if gate.over or gate.unclear:
+        if not gate.is_ripe:
             return
         settled = ancestry(gate.ballots)
-        for ballot in settled:
-            if ballot.judged_at != self._learning.told:
-                self.look_again(ballot)
-        if gate.over or gate.unclear:
+        if not self._stands_today(gate, settled):
             return
         for ballot in settled:
             if not ballot.delivered:
@@ -232,6 +229,12 @@ class Standing:
         self.gates.leave(gate)
         if gate.id is not None:
             self._engine.do(OpenGate(gate.id))
+
+    def _stands_today(self, gate: Gate, ballots: Sequence[Ballot]) -> bool:
+        for ballot in ballots:
+            if ballot.judged_at != self._learning.told:
+                self.look_again(ballot)
+        return gate.is_ripe
 
     # ------------------------------------------------------------------ what follows from an event
 
@@ -248,7 +251,7 @@ class Standing:
                 del self._learning.doubted[owner]
                 self._doubt(owner)
             elif self.gates.ripe:
-                self._open(self.gates.ripe.pop())
+                self._open(self.gates.ripe.popleft())
             elif self.gates.eased:
                 self._ease(self.gates.eased.pop())
             else:
@@ -310,5 +313,8 @@ class Standing:
             self.gates.unlink(ballot)
         for attempt in ballot.attempts:
             resting = self._by_owner.get(attempt.owner)
-            if resting is not None and resting.pop(ballot.task.ballot, None) and not resting:
+            if resting is None:
+                continue
+            resting.pop(ballot.task.ballot, None)
+            if not resting:
                 del self._by_owner[attempt.owner]

@@ -16,6 +16,7 @@ from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.ledger.receipts import Receipt
 from eco_dask.types import Account, BallotId, Digest, JobId, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Answer, ErrorAnswer, ValueAnswer
+from eco_dask.verification.policy import VerificationPolicy
 from eco_dask.verification.rules import QuorumRule
 from eco_dask.verification.sketch import Sketch
 
@@ -44,9 +45,11 @@ def granted(net: Net) -> act.GrantLease:
 class Net:
     """An engine, a clock that only :meth:`tick` moves, and names for everything."""
 
-    def __init__(self, who: str = "", **rule: Any) -> None:
+    def __init__(
+        self, who: str = "", policy: VerificationPolicy | None = None, **rule: Any
+    ) -> None:
         self.rule = EngineRule(**{"prefetch_s": 0.0, **rule})
-        self.engine = Engine(self.rule)
+        self.engine = Engine(self.rule, policy)
         self.now_s = 0.0
         self.events = 0
         self.leases: dict[str, dict[str, str]] = {}
@@ -56,6 +59,7 @@ class Net:
         self.forgotten: set[str] = set()
         self.round = 0
         self.asked_for_sketches: set[str] = set()
+        self.purposes: dict[str, str] = {}
         self.join(who)
 
     def tell(self, kind: Any, *facts: Any, **more: Any) -> list[str]:
@@ -70,6 +74,7 @@ class Net:
                 self.receipts += receipts
                 return [f"{r.provider} {r.reason}" + " paid" * (r.amount_mpt > 0) for r in receipts]
             case act.GrantLease(lease, ballot, who):
+                self.purposes[lease] = action.purpose
                 self.leases.setdefault(ballot, {})[who] = lease
                 return [f"ask {who}"]
             case act.RecallLease(_, who):
@@ -89,6 +94,10 @@ class Net:
                 self.round = number
                 self.asked_for_sketches = {self.holder(lease) for lease in leases}
                 return ["sketch " + " ".join(sorted(self.asked_for_sketches))]
+            case act.Revoke(ballots, gates):
+                return [" ".join(["revoke", *sorted(ballots), *sorted(gates)])]
+            case act.CheckValue(_, lease):
+                return [f"check {self.holder(lease)}"]
             case act.OpenGate(gate):
                 return [f"open {gate}"]
             case act.ForgetTask(ballot):
