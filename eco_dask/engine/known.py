@@ -83,7 +83,11 @@ class Known:
             for k in kept
             if provider.owner not in k.knowing | k.asked and k.task.require <= provider.tags
         ]
-        return fresh[self._engine.dice.below(len(fresh))] if fresh else None
+        if not fresh:
+            return None
+        known = fresh[self._engine.dice.below(len(fresh))]
+        known.knowing.add(provider.owner)
+        return known
 
     def _is_known(self, ballot: Ballot) -> bool:
         task, answer = ballot.task, ballot.accepted.answer

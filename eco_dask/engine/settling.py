@@ -39,7 +39,7 @@ class Settling:
         for held in tuple(ballot.leases.values()):
             if held.attempt is None and held.purpose != "known":
                 self._leases.recall(held)
-        ballot.knowing = ballot.asked
+        ballot.knowing |= ballot.asked
         self.settle_answered(ballot, in_time=True)
         self._engine.forget_if_over(ballot)
 
