@@ -67,7 +67,11 @@ class Closing:
             return
         held.value_here = True
         self._engine.roster.release(held.provider.id, lease)
-        self._accept(ballot, held)
+        if _is_final(ballot):
+            self._accept(ballot, held)
+        else:
+            # Answers that came meanwhile may have made it doubtful.
+            self._reopen(ballot)
 
     def on_value_failed(self, lease: LeaseId, *, mismatch: bool) -> None:
         """Strike a holder that cannot serve what it committed to, and ask another one.
@@ -189,7 +193,7 @@ class Closing:
         self._checking.give_up(ballot)
         agreeing = [a for a in ballot.attempts if self._policy.same(case, attempt, a)]
         self._engine.known.done(ballot)
-        if not isinstance(ballot.task.rule, QuorumRule) or ballot.rests_on:
+        if not _is_final(ballot):
             self._engine.standing.accept(ballot, attempt, agreeing)
             return
         ballot.units = self._engine.work_units(ballot, agreeing)
@@ -205,6 +209,11 @@ class Closing:
         self._learning.compared(ballot, case, agreeing)
         ballot.winner, ballot.camp = attempt, frozenset(a.lease for a in agreeing)
         self._settling.settle(ballot)
+
+
+def _is_final(ballot: Ballot) -> bool:
+    """Whether what is accepted is settled at once: a quorum's, on nothing that may fall."""
+    return isinstance(ballot.task.rule, QuorumRule) and not ballot.rests_on
 
 
 def _answered(held: HeldLease) -> Attempt:

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engine_script import Net, asked
@@ -20,8 +21,8 @@ from eco_dask.verification.attempt import Attempt, Case
 from eco_dask.verification.checks import CheckVerdict
 from eco_dask.verification.comparing import same
 from eco_dask.verification.policy import Bar, Evidence
-from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict
-from eco_dask.verification.rules import CredibilityRule
+from eco_dask.verification.quorum import Agreed, Disputed, Undecided, Verdict, judge
+from eco_dask.verification.rules import CredibilityRule, QuorumRule
 
 ERROR, FLOW_ERROR = 1e-3, 0.03
 RULE = CredibilityRule(ERROR, FLOW_ERROR, attempts_max=5, compare="exact")
@@ -43,6 +44,8 @@ class Beliefs:
     heard: list[Evidence] = field(default_factory=list)
 
     def judge(self, case: Case, bar: Bar = "deliver") -> Verdict:
+        if isinstance(case.rule, QuorumRule):
+            return judge(case.attempts, case.rule, partial(same, case))
         if not case.attempts:
             return Undecided(1)
         weights: list[tuple[float, tuple[Attempt, ...]]] = []

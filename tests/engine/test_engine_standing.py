@@ -8,6 +8,7 @@ from engine_script import asked
 
 from eco_dask.engine import actions as act
 from eco_dask.types import TaskKind
+from eco_dask.verification.rules import QuorumRule
 
 # ---------------------------------------------------------------------- flowing
 
@@ -92,6 +93,14 @@ def test_a_wanted_result_itself_waits_for_what_it_rests_on() -> None:
     words = net.answer_all(t="1")
     assert words[-1] == "deliver 2"
     assert f"{a} agreed paid" in words
+
+
+def test_a_quorums_result_waits_for_what_it_rests_on_too() -> None:
+    net = CredibleNet("a b*2 c*2")
+    net.flow("t")
+    net.put("u", "t", wanted=True, rule=QuorumRule(2, 4))
+    assert "deliver 2" not in net.answer_all(u="2")
+    assert net.answer_all(t="1")[-1] == "deliver 2"
 
 
 def test_an_error_is_never_told_before_all_it_rests_on_stands() -> None:
