@@ -21,6 +21,7 @@ from eco_dask.engine.actions import (
     ForgetTask,
     LostTooOften,
     NobodyEligible,
+    OpenGate,
     RecallLease,
     Record,
     ReleaseAnswer,
@@ -106,11 +107,21 @@ class Engine:
                 if ballot is not None:
                     self._closing.on_compared(ballot)
             case _ if isinstance(event, ev.LayerEvent):
-                raise NotImplementedError(event)
+                self._on_layer(event)
             case _:
                 assert_never(event)
         self._place()
         return self._take_actions()
+
+    def _on_layer(self, event: ev.LayerEvent) -> None:
+        match event:
+            case ev.GateReached():
+                # Every result stands before anything uses it.
+                self.do(OpenGate(event.gate))
+            case ev.GateLeft() | ev.ResultsReleased() | ev.SettlingAsked():
+                pass
+            case _:
+                raise NotImplementedError(event)
 
     # ------------------------------------------------------------------ what a screen may show
 
