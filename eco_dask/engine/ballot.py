@@ -97,6 +97,11 @@ class Ballot:
         return {h.provider.owner for h in self.leases.values() if h.provider.role != "trusted"}
 
     @property
+    def prefixes(self) -> frozenset[str]:
+        """Network prefixes of the providers that answered or may still answer."""
+        return frozenset(h.provider.prefix for h in self.leases.values()) - {""}
+
+    @property
     def pending(self) -> int:
         """Leases of the present role that may still be answered in time."""
         return sum(

@@ -106,22 +106,15 @@ class Engine:
                 ballot = self._rounds.arrived(event.lease, event.round, event.sketch)
                 if ballot is not None:
                     self._closing.on_compared(ballot)
-            case _ if isinstance(event, ev.LayerEvent):
-                self._on_layer(event)
+            case ev.GateReached():
+                # What was delivered stands at the job's error already: nothing is left to wait for.
+                self.do(OpenGate(event.gate))
+            case ev.GateLeft() | ev.ResultsReleased() | ev.SettlingAsked() | ev.CheckArrived():
+                pass
             case _:
                 assert_never(event)
         self._place()
         return self._take_actions()
-
-    def _on_layer(self, event: ev.LayerEvent) -> None:
-        match event:
-            case ev.GateReached():
-                # Every result stands before anything uses it.
-                self.do(OpenGate(event.gate))
-            case ev.GateLeft() | ev.ResultsReleased() | ev.SettlingAsked():
-                pass
-            case _:
-                raise NotImplementedError(event)
 
     # ------------------------------------------------------------------ what a screen may show
 

@@ -173,7 +173,8 @@ class Ticked:
     chance: int
 
 
-#: What only the further layers of verification know of.
+#: What the further layers of verification speak of; gates open at once so far, the others are
+#: taken in without effect.
 LayerEvent = SketchArrived | CheckArrived | GateReached | GateLeft | ResultsReleased | SettlingAsked
 Event = (
     ProviderJoined

@@ -76,15 +76,15 @@ class Granting:
         the task fails.
         """
         roster, dice = self._engine.roster, self._engine.dice
-        asked, require = ballot.asked, ballot.task.require
+        asked, require, near = ballot.asked, ballot.task.require, ballot.prefixes
         if ballot.lost_by:
             for need in (
-                Need(ballot.role, require, asked | ballot.lost_by_owners, ballot.lost_by),
-                Need(ballot.role, require, asked, ballot.lost_by),
+                Need(ballot.role, require, asked | ballot.lost_by_owners, ballot.lost_by, near),
+                Need(ballot.role, require, asked, ballot.lost_by, near),
             ):
                 if roster.has_eligible(need):
                     return roster.pick(need, dice)
-        return roster.pick(Need(ballot.role, require, asked), dice)
+        return roster.pick(Need(ballot.role, require, asked, near=near), dice)
 
     def _expect(self, task: Task, provider: Provider) -> tuple[float, float]:
         """Seconds that the task should take there, and seconds until it is late."""

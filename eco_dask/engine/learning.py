@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eco_dask.engine.ballot import Ballot
-from eco_dask.types import OwnerId
+from eco_dask.types import OwnerId, TaskKind
 from eco_dask.verification.attempt import Attempt, Case
 from eco_dask.verification.policy import Evidence, Means, VerificationPolicy
 from eco_dask.verification.quorum import Agreed
 
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
+
+#: Kinds of task that are remembered.
+KINDS_MAX = 10_000
 
 
 class Learning:
@@ -23,6 +26,9 @@ class Learning:
     def __init__(self, engine: Engine, policy: VerificationPolicy) -> None:
         self._engine = engine
         self._policy = policy
+        #: Kinds of which two answers agreed once: whoever differs there is wrong. Elsewhere the
+        #: task may give another answer each time, and nobody is blamed for that.
+        self._reproducible: dict[TaskKind, None] = {}
         #: Owners of whom something was learned since somebody took note of it.
         self.changed: set[OwnerId] = set()
 
@@ -52,6 +58,8 @@ class Learning:
         owners = {a.owner for a in case.attempts}
         if len(owners) < 2:  # noqa: PLR2004  a lone answer was compared with nothing
             return
+        if len({a.owner for a in camp}) > 1:
+            self._note_reproducible(case.kind)
         means: Means = "agreed"
         if ballot.audit or any(a.trusted for a in camp):
             means = "audited"
@@ -70,6 +78,8 @@ class Learning:
     def _tell(
         self, case: Case, attempt: Attempt, means: Means, *, right: bool, drawn: bool
     ) -> None:
+        if not right and case.kind not in self._reproducible:
+            return
         alike = tuple(
             a.owner
             for a in case.attempts
@@ -79,6 +89,11 @@ class Learning:
         evidence = Evidence(case.kind, attempt.owner, right, means, alike, drawn)
         for owner in (attempt.owner, *self._policy.learn(evidence)):
             self._bar(owner)
+
+    def _note_reproducible(self, kind: TaskKind) -> None:
+        self._reproducible[kind] = None
+        if len(self._reproducible) > KINDS_MAX:
+            del self._reproducible[next(iter(self._reproducible))]
 
     def _bar(self, owner: OwnerId) -> None:
         barred = self._engine.roster.barred

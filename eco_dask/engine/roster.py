@@ -43,6 +43,8 @@ class Need:
     asked: AbstractSet[OwnerId]
     #: Providers not to ask, such as those that lost the task before.
     avoid: AbstractSet[ProviderId] = frozenset()
+    #: Network prefixes of those that were asked: others are asked first, while they have room.
+    near: AbstractSet[str] = frozenset()
 
     def admits(self, provider: Provider) -> bool:
         """Whether the task may go to ``provider``, which has the right role."""
@@ -50,6 +52,7 @@ class Need:
             provider.owner not in self.asked
             and self.require <= provider.tags
             and provider.id not in self.avoid
+            and provider.prefix not in self.near
         )
 
 
@@ -138,6 +141,15 @@ class Roster:
         need = self._without_barred(need)
         if not self._roomy_crowd[need.role].has_owner(need.require, need.asked):
             return None
+        if need.near:
+            # Many machines behind one prefix may be one person's, whatever owners they name.
+            apart = self._draw(need, dice)
+            if apart is not None:
+                return apart
+            need = replace(need, near=frozenset())
+        return self._draw(need, dice)
+
+    def _draw(self, need: Need, dice: Dice) -> Provider | None:
         roomy = self._roomy[need.role]
         first: Seat | None = None
         for _ in range(min(_DRAWS, len(roomy))):
@@ -160,7 +172,7 @@ class Roster:
 
     def has_eligible(self, need: Need) -> bool:
         """Whether a task may go to any connected, unpaused provider, with room or not."""
-        need = self._without_barred(need)
+        need = replace(self._without_barred(need), near=frozenset())
         return any(p.role == need.role and p.slots > 0 and need.admits(p) for p in self.providers())
 
     def providers(self) -> Iterator[Provider]:

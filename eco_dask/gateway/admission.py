@@ -6,6 +6,7 @@ Hello, Proof, BenchmarkDone ──Admission──► Session | RegistrationError
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class Applicant:
     capability: Capability | None = None
     cache_bytes: int = 0
     score: float | None = None
+    #: Address that it dials from, as the connection shows it.
+    address: str = ""
 
     @property
     def provider(self) -> ProviderId:
@@ -123,6 +126,7 @@ class Admission:
             slots=applicant.hello.slots,
             cores=capability.cores,
             score=speed,
+            prefix=network_prefix(applicant.address),
         )
         return Session(provider, limits, applicant.cache_bytes, capability=facts)
 
@@ -135,3 +139,20 @@ class Admission:
                 "revoked", f"provider {record.id} was revoked by the operator: ask there why"
             )
         return record
+
+
+def network_prefix(address: str) -> str:
+    """Return the network that an address belongs to: /24 of IPv4, /48 of IPv6, as one site has.
+
+    Empty for this machine itself, and for what is no address.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if found.is_loopback:
+        return ""
+    length = 24 if found.version == 4 else 48  # noqa: PLR2004
+    return str(ipaddress.ip_network((found, length), strict=False))

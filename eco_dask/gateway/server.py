@@ -125,7 +125,7 @@ class ProviderSocket(WebSocketHandler):
     def _on_handshake(self, message: m.Message) -> None:
         match message:
             case m.Hello():
-                self.applicant = Applicant(message)
+                self.applicant = Applicant(message, address=self.request.remote_ip or "")
             case m.Proof():
                 if self.applicant is not None:
                     self._spawn(self._admit(self.applicant, message))

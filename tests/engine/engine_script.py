@@ -89,6 +89,8 @@ class Net:
                 self.round = number
                 self.asked_for_sketches = {self.holder(lease) for lease in leases}
                 return ["sketch " + " ".join(sorted(self.asked_for_sketches))]
+            case act.OpenGate(gate):
+                return [f"open {gate}"]
             case act.ForgetTask(ballot):
                 assert ballot not in self.forgotten
                 self.forgotten.add(ballot)

@@ -184,3 +184,35 @@ def test_unknown_providers_change_nothing() -> None:
     assert roster.leave(nobody) == ((), ())
     assert roster.get(nobody) is None
     assert roster.leases_of(nobody) == ()
+
+
+def test_others_than_those_of_a_prefix_are_asked_first() -> None:
+    roster = Roster(RULE)
+    for name, prefix in {"a": "net 1", "b": "net 1", "c": "net 2", "d": ""}.items():
+        roster.join(
+            Provider(ProviderId(name), OwnerId(name), "provider", frozenset(), 1, prefix=prefix)
+        )
+    need = Need("provider", frozenset(), {OwnerId("a")}, near={"net 1"})
+    assert {roster.pick(need, Dice(i)).owner for i in range(50)} == {"c", "d"}
+
+
+def test_a_prefix_is_no_obstacle_where_nobody_else_has_room() -> None:
+    roster = Roster(RULE)
+    for name in "ab":
+        roster.join(
+            Provider(ProviderId(name), OwnerId(name), "provider", frozenset(), 1, prefix="net 1")
+        )
+    need = Need("provider", frozenset(), {OwnerId("a")}, near={"net 1"})
+    assert roster.has_eligible(need)
+    assert roster.pick(need, Dice(1)).owner == "b"
+
+
+def test_barred_owners_are_neither_drawn_nor_counted() -> None:
+    roster = Roster(RULE)
+    for name in "ab":
+        roster.join(Provider(ProviderId(name), OwnerId(name), "provider", frozenset(), 1))
+    roster.barred.add(OwnerId("a"))
+    need = Need("provider", frozenset(), frozenset())
+    assert {roster.pick(need, Dice(i)).owner for i in range(20)} == {"b"}
+    assert roster.owners("provider", frozenset()) == {"b"}
+    assert not roster.has_eligible(Need("provider", frozenset(), {OwnerId("b")}))
