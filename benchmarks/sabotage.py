@@ -4,8 +4,9 @@
     the same crowds ──m-first, BOINC's adaptive replication──► the same
 
 200 providers, all newcomers, do 300 tasks each (and 50, which is harder) at ``error=1e-3``, with no
-trusted worker to decide anything. Unless it says otherwise, all of a run is one job, delivered at
-its end, as in the published simulations that this is compared with; "jobs of" names others.
+trusted worker to decide anything. Each result is delivered as soon as it is accepted
+(``sabotage_network.STREAMED``); behind gates, all of a run would be one job, delivered at its end,
+as in the published simulations that this is compared with.
 
 Figures
 -------
@@ -37,7 +38,7 @@ from statistics import mean, median
 
 from common import finish, parse_options, say
 from sabotage_adversaries import NOBODY, Adversary, Crowd, adversaries
-from sabotage_network import KIND, Result, Scenario, simulate
+from sabotage_network import COLD_TASKS, KIND, STREAMED, Result, Scenario, simulate
 from sabotage_rivals import Outcome, adaptive_replication, m_first
 
 from eco_dask.types import OwnerId
@@ -67,6 +68,8 @@ class Plan:
     """What is run."""
 
     parts: tuple[Part, ...]
+    #: Tasks per provider of the longest runs.
+    long: int
     #: Checked answers of honest machines that err by accident.
     fault_tasks: int
     #: Whether delivery in smaller jobs, and a network that errs by accident, are run too.
@@ -109,14 +112,16 @@ FULL = Plan(
         ),
         Part(50, ALL, SHARES, seeds=2),
     ),
+    300,
     FAULT_TASKS,
     further=True,
 )
 QUICK = Plan(
     (
-        Part(300, _named("sleeper 100"), (0.2,)),
-        Part(50, _named("s=0.1 colluding", "sleeper 20", "whitewasher s=0.1"), (0.05, 0.2)),
+        Part(150, _named("sleeper 100"), (0.05, 0.2)),
+        Part(50, _named("s=0.1 colluding", "whitewasher s=0.1"), (0.05, 0.2)),
     ),
+    150,
     FAULT_TASKS // 5,
 )
 
@@ -131,7 +136,7 @@ def scenarios(plan: Plan) -> list[Scenario]:
         for adversary in part.adversaries
         if adversary.honest_first < part.tasks_each
     ]
-    listed.append(Scenario(NOBODY, 0.0, 300, 300 * PROVIDERS))
+    listed.append(Scenario(NOBODY, 0.0, plan.long, plan.long * PROVIDERS))
     listed.append(Scenario(NOBODY, 0.0, 50, 50 * PROVIDERS))
     if plan.further:
         (sleeper,) = _named("sleeper 100")
@@ -139,6 +144,7 @@ def scenarios(plan: Plan) -> list[Scenario]:
             Scenario(a, share, 300, batch)
             for batch in (6000, 1500)
             for a, share in ((NOBODY, 0.0), (sleeper, 0.2))
+            if not STREAMED
         ]
         listed.append(Scenario(NOBODY, 0.0, 300, 300 * PROVIDERS, fault_rate=FAULT_RATE))
     return sorted(listed, key=lambda s: -s.tasks_each)
@@ -227,7 +233,7 @@ def figures_of(results: Sequence[Result]) -> dict[str, float]:
             )
             figures[f"attempts_{short}_any{suffix}"] = max(costs.values())
     for r in whole:
-        if not r.scenario.liar_share and r.scenario.tasks_each > 100:
+        if not r.scenario.liar_share and r.scenario.tasks_each > COLD_TASKS:
             figures["attempts_f0"] = r.attempts_warm / r.tasks_warm
             figures["attempts_f0_all"] = r.attempts_each
         elif not r.scenario.liar_share:
@@ -249,7 +255,7 @@ def sleeper_gain(results: Sequence[Result], pool: ProcessPoolExecutor) -> float:
         for r in results
         if r.scenario.adversary.way == "sleeper"
         and r.scenario.liar_share == 0.2
-        and r.scenario.tasks_each == 300
+        and r.scenario.tasks_each > COLD_TASKS
         and r.scenario.batch == r.tasks
     ]
     gains = []

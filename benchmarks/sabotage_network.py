@@ -44,6 +44,8 @@ JITTER = 0.2
 TICK_S = 1.0
 #: A run that waits this long for nothing is stuck, which is a bug.
 STUCK_S = 1000.0
+#: The engine holds no gates yet: every result is judged and delivered as it comes.
+STREAMED = True
 #: Passes of a provider after which the cold start counts as over.
 COLD_TASKS = 100
 
@@ -62,6 +64,8 @@ class Scenario:
     providers: int = 200
     fault_rate: float = 0.0
     seed: int = 1
+    #: Whether each result is delivered as soon as it is accepted, behind no gate.
+    streamed: bool = STREAMED
 
 
 @dataclass(slots=True)
@@ -171,8 +175,8 @@ class Simulation:
         self.result.failed += len(self._lost)
 
     def _reach_gate(self) -> None:
-        """Join what flowed; a job of which nothing is left is over."""
-        if not self._flowed:
+        """Join what flowed; a job of which nothing is left is over, as is one without a gate."""
+        if not self._flowed or self.scenario.streamed:
             self._open = True
             return
         self._gate = GateId(f"gate {next(self._order)}")
@@ -182,7 +186,8 @@ class Simulation:
     def _submit(self, task: int) -> None:
         ballot = BallotId(f"{task}.{next(self._order)}")
         self._ballots[task], self._task_of[ballot] = ballot, task
-        facts = Task(ballot, KIND, JobId("job"), Account("recruiter:r"), self._rule, wanted=False)
+        job, payer, wanted = JobId("job"), Account("recruiter:r"), self.scenario.streamed
+        facts = Task(ballot, KIND, job, payer, self._rule, wanted=wanted)
         self._tell(ev.TaskSubmitted(facts, self.now_s, self._dice()))
 
     def _answer_next(self) -> None:
@@ -261,6 +266,9 @@ class Simulation:
 
     def _on_strike(self, provider: ProviderId, lease: LeaseId) -> None:
         who = self._who[provider]
+        if provider == self._name(who) and not self.policy.admits(self._owner(who)):
+            # Who gets nothing any more leaves, and frees nobody's place.
+            self._tell(ev.ProviderLeft(provider, self.now_s, self._dice()))
         if who not in self.crowd.liars:
             return
         if who not in self._caught:
@@ -283,11 +291,14 @@ class Simulation:
     def _name(self, who: int) -> ProviderId:
         return ProviderId(f"p{who}-{self._lives[who]}")
 
+    def _owner(self, who: int) -> OwnerId:
+        return OwnerId(f"o{who}-{self._lives[who]}")
+
     def _join(self, who: int) -> None:
         provider = self._name(who)
         self._who[provider] = who
-        owner = OwnerId(f"o{who}-{self._lives[who]}")
-        facts = Provider(provider, owner, "provider", frozenset(), 1, prefix=self.crowd.prefix(who))
+        prefix = self.crowd.prefix(who)
+        facts = Provider(provider, self._owner(who), "provider", frozenset(), 1, prefix=prefix)
         self._tell(ev.ProviderJoined(facts, self.now_s, self._dice()))
 
     def _finish(self, total: int) -> None:

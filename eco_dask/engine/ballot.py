@@ -63,6 +63,8 @@ class Ballot:
     #: Number of the latest round of comparison, and leases whose sketches it still awaits.
     round: int = 0
     awaited: set[LeaseId] = field(default_factory=set)
+    #: Leases whose answers that round compares.
+    compared: frozenset[LeaseId] = frozenset()
     #: Leases that ended without an answer in time, and believed values that nobody could serve.
     losses: int = 0
     #: Providers behind the losses, and owners of those that did not just leave: they are asked

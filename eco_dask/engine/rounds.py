@@ -2,9 +2,10 @@
 
     answers differ ──start──► AskSketches      SketchArrived ──► all in ──► Closing.on_compared
 
-Every round has a seed of its own, drawn once all its answers are committed to. One answer per
-digest is sketched: equal bytes have equal sketches. An answer that comes meanwhile starts the next
-round; who does not answer is left out as one that cannot serve its value.
+Every round has a seed of its own, drawn once all its answers are committed to. Bytes that are at
+the gateway are sketched there, once for all answers of their digest; others by each holder. An
+answer that comes meanwhile starts the next round; who does not answer is left out as one that
+cannot serve its value.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.ledger.receipts import ReceiptReason
 from eco_dask.types import LeaseId
 from eco_dask.verification.attempt import Attempt, Case
-from eco_dask.verification.comparing import distinct_values, needs_sketches
+from eco_dask.verification.comparing import differ_perhaps_honestly, distinct_values
 from eco_dask.verification.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -36,18 +37,20 @@ class Rounds:
         """Ask for the sketches that a ballot's answers need; say whether it waits for some."""
         attempts = _compared(ballot)
         case = Case(ballot.task.kind, tuple(attempts), ballot.task.rule)
-        if not needs_sketches(case):
+        leases = frozenset(a.lease for a in attempts)
+        if leases <= ballot.compared or not differ_perhaps_honestly(case):
             return bool(ballot.awaited)
         self.drop(ballot)
         asked: list[LeaseId] = []
         for group in distinct_values(attempts).values():
-            chosen = _representative(ballot, group)
-            if chosen is None:
+            able = _able(ballot, group)
+            if not able:
                 self._leave_out(ballot, group, ReceiptReason.PROVIDER_LEFT)
                 return True
-            asked.append(chosen)
+            asked += able
         ballot.round += 1
-        _set_sketches(ballot, None, [a.lease for a in attempts])
+        ballot.compared = leases
+        _set_sketches(ballot, None, list(leases))
         for lease in asked:
             ballot.awaited.add(lease)
             self._awaited[lease] = ballot
@@ -63,9 +66,13 @@ class Rounds:
             self.failed(lease)
             return None
         self._forget(ballot, lease)
-        attempts = _compared(ballot)
-        digest = next((_key(a) for a in attempts if a.lease == lease), None)
-        _set_sketches(ballot, sketch, [a.lease for a in attempts if _key(a) == digest])
+        told = [lease]
+        if _is_here(ballot, lease):
+            # The gateway's own sketch is true of all with these bytes; a holder's only of its own.
+            attempts = _compared(ballot)
+            digest = next((_key(a) for a in attempts if a.lease == lease), None)
+            told = [a.lease for a in attempts if _key(a) == digest]
+        _set_sketches(ballot, sketch, told)
         return None if ballot.awaited else ballot
 
     def failed(self, lease: LeaseId) -> None:
@@ -74,6 +81,7 @@ class Rounds:
         if ballot is None:
             return
         self.drop(ballot)
+        ballot.compared = frozenset()
         held = ballot.leases.get(lease)
         if held is None or held.attempt is None:
             # The accepted answer itself: what came late cannot be compared with it any more.
@@ -114,14 +122,21 @@ def _compared(ballot: Ballot) -> list[Attempt]:
     return attempts
 
 
-def _representative(ballot: Ballot, group: Sequence[Attempt]) -> LeaseId | None:
-    """Choose whose bytes are sketched: the gateway's own, or those of a holder that is there."""
+def _able(ballot: Ballot, group: Sequence[Attempt]) -> list[LeaseId]:
+    """Choose whose bytes are sketched: the gateway's own, or else all holders that are there.
+
+    All of them, as one could give a false sketch of bytes that honest owners committed to, too.
+    """
     for attempt in group:
-        held = ballot.leases.get(attempt.lease)
-        if held is None or held.value_here:
-            return attempt.lease
-    able = (ballot.leases[a.lease] for a in group)
-    return next((held.id for held in able if not held.gone and held.fault is None), None)
+        if _is_here(ballot, attempt.lease):
+            return [attempt.lease]
+    held = (ballot.leases[a.lease] for a in group)
+    return [h.id for h in held if not h.gone and h.fault is None]
+
+
+def _is_here(ballot: Ballot, lease: LeaseId) -> bool:
+    held = ballot.leases.get(lease)
+    return held is None or held.value_here
 
 
 def _set_sketches(ballot: Ballot, sketch: Sketch | None, leases: Sequence[LeaseId]) -> None:

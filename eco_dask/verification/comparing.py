@@ -1,6 +1,6 @@
 """Which answers to one task are the same, and when sketches are needed to say so.
 
-digests differ, kind may be close ──needs_sketches──► one answer per digest, to be sketched
+digests differ, kind may be close ──differ_perhaps_honestly──► to be sketched
 two attempts ──same──► by digest, or by sketches of one round
 """
 
@@ -54,12 +54,11 @@ def distinct_values(attempts: Sequence[Attempt]) -> dict[Digest, list[Attempt]]:
     return groups
 
 
-def needs_sketches(case: Case) -> bool:
-    """Whether answers are in that only sketches can compare, and some have none."""
+def differ_perhaps_honestly(case: Case) -> bool:
+    """Whether answers of other bytes are in that only sketches can compare."""
     if len(case.attempts) < 2 or not may_be_close(case):  # noqa: PLR2004  one is alone
         return False
-    groups = distinct_values(case.attempts)
-    return len(groups) > 1 and any(a.sketch is None for group in groups.values() for a in group)
+    return len(distinct_values(case.attempts)) > 1
 
 
 def _tolerance(case: Case, sketch: Sketch) -> float | None:

@@ -3,7 +3,7 @@
 ::
 
     Case(rule=QuorumRule) ──► quorum.judge          Case(rule=CredibilityRule) ──► Credibility
-    two attempts ──same_answer──► equal digests, or sketches within the tolerance of kind and dtype
+    two attempts ──comparing.same──► equal digests, or sketches within the tolerance
 """
 
 from __future__ import annotations
@@ -12,20 +12,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from eco_dask.types import OwnerId, TaskKind
-from eco_dask.verification.attempt import Attempt, ValueAnswer, same_digest
-from eco_dask.verification.compare import Agrees, agree
+from eco_dask.verification.attempt import Attempt, Case
+from eco_dask.verification.comparing import same
 from eco_dask.verification.credibility import Credibility, CredibilitySettings
-from eco_dask.verification.policy import Bar, Case, Evidence
+from eco_dask.verification.policy import Bar, Evidence
 from eco_dask.verification.quorum import Verdict, judge
 from eco_dask.verification.rules import QuorumRule
-from eco_dask.verification.sketch import Sketch
-from eco_dask.verification.tolerance import Close, comparison_for
-
-#: What ``compare="close"`` takes for a kind whose bits ``auto`` holds to be settled.
-_LOOSEST = TaskKind("default")
 
 
 class LayeredPolicy:
@@ -42,14 +35,14 @@ class LayeredPolicy:
 
     def judge(self, case: Case, bar: Bar = "deliver") -> Verdict:
         """Say what the attempts prove, at the certainty that ``bar`` asks for."""
-        same = partial(self.same, case)
+        alike = partial(same, case)
         if isinstance(case.rule, QuorumRule):
-            return judge(case.attempts, case.rule, same)
-        return self._credibility.judge(case, bar, same)
+            return judge(case.attempts, case.rule, alike)
+        return self._credibility.judge(case, bar, alike)
 
     def same(self, case: Case, a: Attempt, b: Attempt) -> bool:
-        """Say whether two answers agree, as far as is known of them now; see the module."""
-        return same_answer(case, a, b)
+        """Compare two answers: see :func:`eco_dask.verification.comparing.same`."""
+        return same(case, a, b)
 
     def audit_chance(self, case: Case) -> float:
         """Return the probability with which an accepted task is done once more, to learn."""
@@ -79,31 +72,3 @@ class LayeredPolicy:
     def restore(self, parts: Mapping[str, Any]) -> None:
         """Take over what :meth:`state` gave in an earlier life."""
         self._credibility.restore(parts)
-
-
-def same_answer(case: Case, a: Attempt, b: Attempt) -> bool:
-    """Compare two answers: by digest, and by the sketches of one round if they may be close.
-
-    An answer without a sketch is compared by its digest alone: who withholds it agrees only with
-    equal bits. Sketches under different seeds never agree, other than by equal bits.
-    """
-    if same_digest(a, b):
-        return True
-    if case.rule.compare == "exact" or a.sketch is None or b.sketch is None:
-        return False
-    if not (isinstance(a.answer, ValueAnswer) and isinstance(b.answer, ValueAnswer)):
-        return False
-    tolerance = _tolerance(case, a.sketch)
-    return tolerance is not None and isinstance(agree(a.sketch, b.sketch, tolerance), Agrees)
-
-
-def _tolerance(case: Case, sketch: Sketch) -> float | None:
-    """Return the accepted relative difference; None if bits must be equal."""
-    dtypes = [np.dtype(array.dtype) for array in sketch.arrays]
-    if not dtypes:
-        return None
-    coarsest = max(dtypes, key=lambda dtype: float(np.finfo(dtype).eps))
-    comparison = comparison_for(case.kind, coarsest)
-    if not isinstance(comparison, Close) and case.rule.compare == "close":
-        comparison = comparison_for(_LOOSEST, coarsest)
-    return comparison.tolerance if isinstance(comparison, Close) else None

@@ -51,16 +51,33 @@ def test_equal_bytes_need_no_sketch() -> None:
     assert "deliver 1" in net.answer(b, "1")
 
 
-def test_one_of_equal_bytes_is_sketched_for_all() -> None:
+def three_of_two(here: bool) -> tuple[Net, str, str, str]:
+    """Two owners commit to the same bytes, a third to others."""
     net = Net("a b c")
     a, b, c = asked(net.submit(owners=3, compare="close"))
-    net.answer(a, "1")
-    net.answer(b, "1")
-    (words,) = net.answer(c, "1a")
-    first, second = words.removeprefix("sketch ").split()
-    assert second == c
+    net.answer(a, "1", here=here)
+    net.answer(b, "1", here=here)
+    net.answer(c, "1a", here=here)
+    return net, a, b, c
+
+
+def test_bytes_at_the_gateway_are_sketched_once_for_all_who_committed_to_them() -> None:
+    net, _, _, c = three_of_two(here=True)
+    (first,) = net.asked_for_sketches - {c}
     net.sketch(first, sketch_of("1"))
     assert "deliver 1" in net.sketch(c, sketch_of("1a"))
+
+
+def test_a_false_sketch_of_bytes_that_another_has_too_harms_nobody_but_its_maker() -> None:
+    net, a, b, c = three_of_two(here=False)
+    assert net.asked_for_sketches == {a, b, c}
+    net.sketch(a, sketch_of("2"))
+    net.sketch(b, sketch_of("1"))
+    words = net.sketch(c, sketch_of("1a"))
+    assert [w.split()[0] for w in words] == ["fetch"]
+    served = net.serve(words[0].removeprefix("fetch "))
+    assert not [w for w in served if w.startswith("strike")]
+    assert {f"{b} agreed paid", f"{c} agreed paid"} <= set(served)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +180,8 @@ def test_a_trusted_worker_overrules_by_sketch_while_a_value_is_fetched() -> None
     (fetch,) = net.answer(second, "2", here=False)
     assert fetch.startswith("fetch")
     (words,) = net.answer("T", "1")
-    (liar,) = net.asked_for_sketches - {"T"}
-    net.sketch(liar, sketch_of("2"))
+    for liar in net.asked_for_sketches - {"T"}:
+        net.sketch(liar, sketch_of("2"))
     words = net.sketch("T", sketch_of("1"))
     assert {"deliver 1", "T trusted", "strike a dissented", "strike b dissented"} <= set(words)
 
@@ -177,8 +194,8 @@ def test_a_trusted_worker_that_is_close_overrules_nothing() -> None:
     assert asked(net.tick(2.0)) == ["T"]
     (fetch,) = net.answer(second, "1", here=False)
     net.answer("T", "1a")
-    (other,) = net.asked_for_sketches - {"T"}
-    net.sketch(other, sketch_of("1"))
+    for other in net.asked_for_sketches - {"T"}:
+        net.sketch(other, sketch_of("1"))
     assert net.sketch("T", sketch_of("1a")) == []
     assert "deliver 1" in net.serve(fetch.removeprefix("fetch "))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -86,17 +87,17 @@ def test_odds_are_the_probability_that_exactly_this_group_is_right(
     groups: list[list[float]],
 ) -> None:
     """Reference: all ways in which groups are right or wrong, given that at most one is right."""
-    weights = [log_odds_right(sorted(group), 1e-9) for group in groups]
-    right = [math.prod((1 - d) / d for d in g) for g in groups]
-    right = [w / (1 + w) for w in right]
+    weights = [log_odds_right(sorted(group), 1e-12) for group in groups]
+    # As fractions: a group of three may be wrong once in 1e15.
+    odds = [math.prod((1 - Fraction(d)) / Fraction(d) for d in g) for g in groups]
+    right = [w / (1 + w) for w in odds]
     world = {
         truth: math.prod(p if is_right else 1 - p for p, is_right in zip(right, truth, strict=True))
         for truth in itertools.product((True, False), repeat=len(groups))
         if sum(truth) <= 1
     }
-    first = sum(p for truth, p in world.items() if truth[0])
-    # The reference caps no voter; the cap of colluders that are one in a billion is that small.
-    assert wrong_by_odds(weights) == pytest.approx(1 - first / sum(world.values()), abs=1e-6)
+    wrong = sum(p for truth, p in world.items() if not truth[0]) / sum(world.values())
+    assert wrong_by_odds(weights) == pytest.approx(float(wrong), rel=1e-6)
 
 
 @given(st.lists(doubts, min_size=1, max_size=6), st.floats(0.01, 0.4))

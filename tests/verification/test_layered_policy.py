@@ -8,7 +8,8 @@ import pytest
 from eco_dask.sketches import sketch
 from eco_dask.types import Digest, LeaseId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.attempt import Attempt, ErrorAnswer, ValueAnswer
-from eco_dask.verification.layered import LayeredPolicy, same_answer
+from eco_dask.verification.comparing import same as same_answer
+from eco_dask.verification.layered import LayeredPolicy
 from eco_dask.verification.policy import Case, Evidence
 from eco_dask.verification.quorum import Agreed, Undecided
 from eco_dask.verification.rules import Compare, CredibilityRule, QuorumRule, credibility_rule
