@@ -11,7 +11,7 @@ from collections import Counter
 from functools import wraps
 from typing import Any
 
-import dask.config
+import dask
 from distributed import wait
 from distributed.utils_test import gen_cluster
 
@@ -286,14 +286,14 @@ async def test_the_report_counts_what_was_estimated_and_what_was_done_again(clie
     assert "1 results computed again" in str(report)
 
 
-def test_beyond_its_memory_a_gateway_asks_for_the_oldest_to_be_settled(tmp_path):
-    @scripted
-    async def check(client, worker, script):
-        futures = [submit(client, key) for key in ("xx", "yy")]
-        ballots = [await script.accept(key, key.encode() * 1500) for key in ("xx", "yy")]
-        asked = await script.until(lambda: script.all(ev.SettlingAsked))
-        assert asked[0].ballots == (ballots[0],)
-        del futures
-
-    with dask.config.set({"eco-dask.gateway.revocable-bytes": "5 kB"}):
-        check(tmp_path)
+@scripted
+async def test_beyond_its_memory_a_gateway_asks_for_the_oldest_to_be_settled(
+    client, worker, script
+):
+    # Dask's test cluster does not keep configuration.
+    script.gateway.standing.retention._bytes_max = 5000
+    futures = [submit(client, key) for key in ("xx", "yy")]
+    ballots = [await script.accept(key, key.encode() * 1500) for key in ("xx", "yy")]
+    asked = await script.until(lambda: script.all(ev.SettlingAsked))
+    assert asked[0].ballots == (ballots[0],)
+    assert len(futures) == 2
