@@ -13,7 +13,7 @@ from typing import Any
 
 from eco_dask.engine import events as ev
 from eco_dask.gateway.gates import Gates
-from eco_dask.gateway.lineage import Lineage
+from eco_dask.gateway.lineage import NONE, Lineage
 from eco_dask.gateway.retention import Retention
 from eco_dask.gateway.submission import Submission
 from eco_dask.types import BallotId
@@ -72,12 +72,14 @@ class Standing:
 
     async def stand(self, keys: Iterable[Any]) -> list[Any]:
         """Wait until what these keys rest on stands; return those that were not found wrong."""
-        keys = list(keys)
-        while rests_on := self.lineage.of(keys):
+        keys, stood = list(keys), NONE
+        # Meanwhile some may have been computed again, of other results.
+        while rests_on := self.lineage.of(keys) - stood:
             stands = asyncio.get_running_loop().create_future()
             self.gates.wait(rests_on, stands.set_result)
             if not await stands:
                 break
+            stood |= rests_on
         return [key for key in keys if not self.lineage.is_wrong((key,))]
 
     def make_room(self) -> None:

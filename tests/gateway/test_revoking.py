@@ -246,6 +246,19 @@ async def test_a_value_that_flowed_leaves_the_gateway_once_it_stands(client, wor
 
 
 @scripted
+async def test_a_gate_that_opens_is_enough_though_an_answer_is_still_awaited(
+    client, worker, script
+):
+    x = submit(client, "xx")
+    await script.accept("xx", "certain")
+    await wait([x])
+    gathering = asyncio.create_task(client.gather(x))
+    gate = await script.gate()
+    script.say(do.OpenGate(gate.gate))
+    assert plain(await asyncio.wait_for(gathering, 10)) == "certain"
+
+
+@scripted
 async def test_a_value_that_falls_while_it_is_asked_for_is_never_sent(client, worker, script):
     x = submit(client, "xx")
     wrong = await script.accept("xx", "wrong")
