@@ -96,8 +96,4 @@ class Learning:
             del self._reproducible[next(iter(self._reproducible))]
 
     def _bar(self, owner: OwnerId) -> None:
-        barred = self._engine.roster.barred
-        if self._policy.admits(owner):
-            barred.discard(owner)
-        else:
-            barred.add(owner)
+        self._engine.roster.set_barred(owner, barred=not self._policy.admits(owner))
