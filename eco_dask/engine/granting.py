@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from eco_dask.engine.actions import GrantLease, OverBudget
+from eco_dask.engine.actions import GrantLease, OverBudget, Purpose
 from eco_dask.engine.ballot import Ballot, HeldLease
 from eco_dask.engine.facts import EngineRule, Provider, Task
 from eco_dask.engine.history import Histories
@@ -56,7 +56,8 @@ class Granting:
         held = HeldLease(lease, task.ballot, provider, engine.now_s, 0.0, reserve)
         engine.hold(ballot, held, estimate_s)
         engine.watch(held, engine.now_s + deadline_s)
-        engine.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s))
+        purpose: Purpose = "audit" if ballot.audit else "vote"
+        engine.do(GrantLease(lease, task.ballot, provider.id, task.kind, deadline_s, purpose))
         return True
 
     def _new_id(self) -> LeaseId:
