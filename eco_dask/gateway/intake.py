@@ -167,9 +167,14 @@ class Intake:
         return submission
 
     def accept(self, ballot: BallotId) -> Submission | None:
-        """Take the task of a ballot, and keep it until it is settled: it may have to be redone."""
+        """Take the task of a ballot, and keep its value until it is settled.
+
+        The task itself is kept where it may have to be done again.
+        """
         submission = self.take(ballot)
         if submission is not None:
+            if not submission.revocable:
+                submission.package = None
             self._standing.retention.keep(ballot, submission)
         return submission
 
@@ -278,7 +283,10 @@ class Intake:
         ballot = self._ballots[submission.key]
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job = task.job
-        self._standing.lineage.submitted(ballot, submission.rests_on)
+        # What a quorum decided is final, but for what it was computed of.
+        submission.revocable = isinstance(task.rule, CredibilityRule) or bool(task.inputs)
+        if submission.revocable:
+            self._standing.lineage.submitted(ballot, submission.rests_on)
         self._feed(ev.TaskSubmitted(task, self._now_s(), secrets.randbits(64)))
 
     def _task(

@@ -37,6 +37,8 @@ class Submission:
     values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
     #: Known once it is packed.
     job: JobId = NO_JOB
+    #: Whether its accepted result may turn out wrong.
+    revocable: bool = False
     #: Whose value Dask got.
     winner: LeaseId | None = None
     cancelled: bool = False

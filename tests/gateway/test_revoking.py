@@ -65,7 +65,7 @@ class Script:
 
         return await self.until(found)
 
-    async def accept(self, key: str, value: object, nth: int = 1, doubt: float = 0.01):
+    async def accept(self, key: str, value: object, nth: int = 1, doubt: float | None = 0.01):
         """Let a task's value flow."""
         ballot = (await self.task(key, nth)).ballot
         encoded = encode(value)
@@ -93,7 +93,8 @@ def scripted(check):
             gateway = EcoGatewayPlugin("g", port=0, data_directory=folder)
             await worker.plugin_add(gateway, catch_errors=False)
             gateway._on_slots(8)
-            await check(client, worker, Script(gateway.gateway))
+            with dask.config.set({"eco-dask.verification.error": 1e-3}):
+                await check(client, worker, Script(gateway.gateway))
 
         inside()
 
@@ -269,6 +270,28 @@ async def test_a_value_that_falls_while_it_is_asked_for_is_never_sent(client, wo
     right = await script.accept("xx", "right", nth=2)
     script.say(do.ForgetTask(right))
     assert plain(await asyncio.wait_for(gathering, 20)) == "right"
+
+
+@scripted
+async def test_what_a_quorum_decided_is_final_and_waits_nowhere(client, worker, script):
+    with eco_dask.job(quorum=1):
+        x = submit(client, "xx")
+    await script.accept("xx", "agreed", doubt=None)
+    assert plain(await asyncio.wait_for(client.gather(x), 10)) == "agreed"
+    assert not script.all(ev.GateReached)
+
+
+@scripted
+async def test_what_a_quorum_decided_about_a_wrong_input_falls_with_it(client, worker, script):
+    x = submit(client, "xx")
+    with eco_dask.job(quorum=1):
+        y = submit(client, "yy", x)
+    ballots = [await script.accept("xx", 1), await script.accept("yy", "made of 1", doubt=None)]
+    await wait([y])
+    script.say(do.Revoke(tuple(ballots), ()))
+    await script.accept("xx", 2, nth=2)
+    await script.accept("yy", "made of 2", nth=2, doubt=None)
+    assert plain((await gathered(client, [y], script))[0]) == "made of 2"
 
 
 @scripted
