@@ -82,6 +82,8 @@ class Intake:
         #: Structural tasks under way, and the gates that some of them wait at.
         self._structural: dict[Any, Submission] = {}
         self._gate_of: dict[Any, GateId] = {}
+        #: Of accepted tasks that could not be made certain: what they fail with if they come back.
+        self._failed: dict[Any, Exception] = {}
         #: Called when values that Dask has are wrong: their keys are in :attr:`Lineage.wrong`.
         self.on_wrong: Callable[[], None] = lambda: None
         self._encoded: dict[Any, tuple[object, object]] = {}
@@ -100,6 +102,9 @@ class Intake:
             self._now_s(),
             self._standing.lineage.of(request.inputs),
         )
+        if (error := self._failed.pop(submission.key, None)) is not None:
+            submission.fail(error, self._now_s())
+            return submission.future
         if self._standing.lineage.is_wrong(request.inputs):
             # Dask is about to lose that input, and comes back with the right one.
             submission.fail(Reschedule(), self._now_s())
@@ -177,6 +182,18 @@ class Intake:
                 submission.package = None
             self._standing.retention.keep(ballot, submission)
         return submission
+
+    def fail_accepted(self, ballot: BallotId, error: Exception) -> None:
+        """An accepted result cannot be made certain: drop it, and fail its task if it comes back.
+
+        Dask knows no other way from a result to an error. It asks again only for what is needed.
+        """
+        submission = self._standing.retention.find(ballot)
+        if submission is not None:
+            self._failed[submission.key] = error
+            if len(self._failed) > _JOBS_KEPT:
+                del self._failed[next(iter(self._failed))]
+            self.revoke((ballot,), ())
 
     def revoke(self, ballots: Iterable[BallotId], gates: Iterable[GateId]) -> None:
         """These results are wrong: let Dask do them again, and all that was made of them."""

@@ -203,8 +203,12 @@ class Orders:
 
     def _fail(self, action: do.FailTask) -> None:
         submission = self._gateway.intake.find(action.ballot)
-        if submission is not None:
-            error = failure_error(submission.key, action.failure, submission.values)
+        if submission is None:
+            return
+        error = failure_error(submission.key, action.failure, submission.values)
+        if submission.winner is not None:
+            self._gateway.intake.fail_accepted(action.ballot, error)
+        else:
             self._end_badly(action.ballot, error)
 
     def _end_badly(self, ballot: BallotId, error: Exception) -> None:

@@ -12,12 +12,14 @@ from functools import wraps
 from typing import Any
 
 import dask
+import pytest
 from distributed import wait
 from distributed.utils_test import gen_cluster
 
 import eco_dask
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
+from eco_dask.errors import NoEligibleProviderError
 from eco_dask.plugins import EcoGatewayPlugin, EcoSchedulerPlugin
 from eco_dask.values import EncodedValue, encode
 from eco_dask.verification.attempt import Attempt, ValueAnswer
@@ -79,22 +81,28 @@ class Script:
         return (await self.until(lambda: self.all(ev.GateReached)[nth - 1 :]))[0]
 
 
-def scripted(check):
-    """Run a test with a client, a scripted gateway and nobody behind it."""
+async def gateway_at(worker, name: str, folder: str) -> Script:
+    """Make a worker a gateway that does what a test says."""
+    plugin = EcoGatewayPlugin(name, port=0, data_directory=folder)
+    await worker.plugin_add(plugin, catch_errors=False)
+    plugin._on_slots(8)
+    return Script(plugin.gateway)
+
+
+def scripted(check, gateways: int = 1):
+    """Run a test with a client, scripted gateways and nobody behind them."""
 
     @wraps(check)
     def run(tmp_path) -> None:
-        @gen_cluster(client=True, nthreads=[("127.0.0.1", 8)])
-        async def inside(client, scheduler, worker) -> None:
+        @gen_cluster(client=True, nthreads=[("127.0.0.1", 8)] * gateways)
+        async def inside(client, scheduler, *workers) -> None:
             folder = str(tmp_path)
             plugin = EcoSchedulerPlugin(data_directory=folder)
             await plugin.start(scheduler)
             scheduler.add_plugin(plugin)
-            gateway = EcoGatewayPlugin("g", port=0, data_directory=folder)
-            await worker.plugin_add(gateway, catch_errors=False)
-            gateway._on_slots(8)
+            scripts = [await gateway_at(w, f"g{i}", folder) for i, w in enumerate(workers)]
             with dask.config.set({"eco-dask.verification.error": 1e-3}):
-                await check(client, worker, Script(gateway.gateway))
+                await check(client, *(workers if gateways == 1 else [workers]), *scripts)
 
         inside()
 
@@ -273,6 +281,23 @@ async def test_a_value_that_falls_while_it_is_asked_for_is_never_sent(client, wo
 
 
 @scripted
+async def test_a_result_that_cannot_be_made_certain_fails_what_waits_for_it(client, worker, script):
+    x = submit(client, "xx")
+    first = client.submit(operator.getitem, x, 0, key="first")
+    ballot = await script.accept("xx", [7, 8])
+    await script.gate()
+    script.say(do.FailTask(ballot, do.LostTooOften(9)), do.ForgetTask(ballot))
+    for future in (x, first):
+        with pytest.raises(NoEligibleProviderError, match="lost by providers 9 times"):
+            await asyncio.wait_for(future, 10)
+    # It may be tried again.
+    again = submit(client, "xx")
+    assert again.status == "error"
+    await again.retry()
+    assert (await script.task("xx", nth=2)).ballot != ballot
+
+
+@scripted
 async def test_what_a_quorum_decided_is_final_and_waits_nowhere(client, worker, script):
     with eco_dask.job(quorum=1):
         x = submit(client, "xx")
@@ -333,3 +358,19 @@ async def test_beyond_its_memory_a_gateway_asks_for_the_oldest_to_be_settled(
     asked = await script.until(lambda: script.all(ev.SettlingAsked))
     assert asked[0].ballots == (ballots[0],)
     assert len(futures) == 2
+
+
+async def check_two_gateways(client, workers, one, other):
+    x = client.submit(leased, key="xx-00000000", pure=False, workers=workers[0].address)
+    y = client.submit(leased, x, key="yy-00000000", pure=False, workers=workers[1].address)
+    ballot = await one.accept("xx", "flows here only")
+    gate = await one.gate()
+    assert gate.ballots == (ballot,)
+    assert not other.tasks
+    one.say(do.ForgetTask(ballot), do.OpenGate(gate.gate))
+    assert (await other.task("yy")).inputs == ()
+    await other.accept("yy", "of a value that stands")
+    assert plain((await gathered(client, [y], other))[0]) == "of a value that stands"
+
+
+test_what_another_gateway_fetches_stands_before_it_leaves = scripted(check_two_gateways, 2)
