@@ -71,7 +71,7 @@ class Gateway:
         self.standing = Standing(self._life, self.now_s, self.feed, rule.revocable_bytes)
         self.intake = Intake(self._life, self.now_s, self.feed, self.standing)
         self._orders = Orders(self)
-        self.comparing = self._orders.comparing
+        self.comparing, self.checking = self._orders.comparing, self._orders.checking
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
         self._ticker: asyncio.Task[None] | None = None
@@ -93,6 +93,7 @@ class Gateway:
             self._ticker.cancel()
         # Another gateway, or this one's next life, does them again.
         self.intake.close(Reschedule())
+        self.checking.close()
         for session in tuple(self.sessions.values()):
             session.send(m.Goodbye("the gateway is closing"))
         for provider in tuple(self.sessions):
@@ -110,6 +111,7 @@ class Gateway:
             try:
                 self._drop_stalled_fetches()
                 self.comparing.give_up_late()
+                self.checking.give_up_late()
                 self.feed(ev.Ticked(self.now_s(), _chance()))
                 self.memory.save(self.engine, self.writer, self.now_s())
                 self.standing.make_room()

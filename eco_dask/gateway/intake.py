@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from eco_dask.config import required_tags, verification_rule
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
+from eco_dask.gateway.finding import known_call
 from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package, encode_input, pack
 from eco_dask.gateway.standing import Standing
@@ -30,7 +31,6 @@ from eco_dask.gateway.submission import NO_JOB, Submission
 from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
 from eco_dask.types import BallotId, GateId, JobId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.checks import BUILTIN, name_of
 from eco_dask.verification.rules import CredibilityRule, Rule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
@@ -300,6 +300,9 @@ class Intake:
         ballot = self._ballots[submission.key]
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job = task.job
+        if isinstance(task.rule, CredibilityRule):
+            submission.call = known_call(request.run_spec, request.inputs)
+            task = replace(task, checkable=submission.call is not None)
         # What a quorum decided is final, but for what it was computed of.
         submission.revocable = isinstance(task.rule, CredibilityRule) or bool(task.inputs)
         if submission.revocable:
@@ -324,7 +327,6 @@ class Intake:
             budget_mpt=job.budget_mpt,
             inputs=tuple(sorted(rests_on)),
             wanted=bool(request.annotations.get(WANTED)),
-            checkable=isinstance(rule, CredibilityRule) and _has_check(request.run_spec),
         )
 
     def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
@@ -351,9 +353,3 @@ def _vouched(annotations: dict[str, Any]) -> Sequence[str]:
     annotation = annotations.get(ANNOTATION)
     # Whether the annotation is well-formed is found out where the job's terms are read.
     return annotation.get("classes") or () if isinstance(annotation, dict) else ()
-
-
-def _has_check(run_spec: GraphNode) -> bool:
-    """Whether an algebraic check of the task's function comes with this package."""
-    function = getattr(run_spec, "func", None)
-    return function is not None and name_of(function) in BUILTIN

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
 from eco_dask.errors import WireError
+from eco_dask.gateway.checking import Checking
 from eco_dask.gateway.comparing import Comparing
 from eco_dask.gateway.failures import claimed_error, failure_error
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.tally import JobTally, Tallies
 from eco_dask.types import BallotId, JobId, LeaseId, ProviderId
-from eco_dask.verification.checks import NotApplicable
 from eco_dask.verification.sketch import Sketch
 from eco_dask.wire import messages as m
 
@@ -48,6 +48,7 @@ class Orders:
         self._gateway = gateway
         self._grants: dict[LeaseId, Grant] = {}
         self.comparing = Comparing(self._sketch_arrived, gateway.now_s)
+        self.checking = Checking(gateway.feed, gateway.now_s)
         self.tallies = Tallies()
         self._ends: list[Callable[[], None]] = []
         self._do: dict[type, Callable[[Any], None]] = {
@@ -88,9 +89,10 @@ class Orders:
         return self._gateway.intake.find(grant.ballot) if grant is not None else None
 
     def forget_lease(self, lease: LeaseId) -> None:
-        """A lease's provider is gone."""
+        """A lease is over, or its provider is gone."""
         self._grants.pop(lease, None)
         self.comparing.forget(lease)
+        self.checking.forget(lease)
 
     # ------------------------------------------------------------------ leases
 
@@ -116,8 +118,7 @@ class Orders:
         submission = self.submission_of(action.lease)
         if submission is not None and action.lease != submission.winner:
             submission.values.pop(action.lease, None)
-        self._grants.pop(action.lease, None)
-        self.comparing.forget(action.lease)
+        self.forget_lease(action.lease)
         if (session := self._gateway.sessions.get(action.provider)) is not None:
             session.forget(action.lease)
             session.send(m.Release((action.lease,)))
@@ -166,12 +167,10 @@ class Orders:
         self._gateway.feed(ev.SketchArrived(lease, number, sketch, at_s, chance))
 
     def _check(self, action: do.CheckValue) -> None:
-        gateway, verdict = self._gateway, NotApplicable("gateways do no checks yet")
-        self._later(
-            lambda: gateway.feed(
-                ev.CheckArrived(action.lease, verdict, gateway.now_s(), secrets.randbits(64))
-            )
-        )
+        submission = self._gateway.intake.find(action.ballot)
+        call = submission.call if submission is not None else None
+        value = submission.values.get(action.lease) if submission is not None else None
+        self.checking.check(action.lease, call, value)
 
     @staticmethod
     def _later(call: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eco_dask.dask_internals import failure_message, success_message
+from eco_dask.gateway.calls import KnownCall
 from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package
 from eco_dask.gateway.shown import shown_as_decoded
@@ -37,6 +38,8 @@ class Submission:
     values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
     #: Known once it is packed.
     job: JobId = NO_JOB
+    #: What it calls, where an algebraic check of the answer can be done here.
+    call: KnownCall | None = None
     #: Whether its accepted result may turn out wrong.
     revocable: bool = False
     #: Whose value Dask got.

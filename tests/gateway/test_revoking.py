@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 import dask
+import numpy as np
 import pytest
 from distributed import wait
 from distributed.utils_test import gen_cluster
@@ -23,8 +24,16 @@ from eco_dask.errors import NoEligibleProviderError
 from eco_dask.plugins import EcoGatewayPlugin, EcoSchedulerPlugin
 from eco_dask.values import EncodedValue, encode
 from eco_dask.verification.attempt import Attempt, ValueAnswer
+from eco_dask.verification.checks import Failed, Passed
 
-TAKES = (ev.GateReached, ev.GateLeft, ev.ResultsReleased, ev.SettlingAsked, ev.TaskCancelled)
+TAKES = (
+    ev.CheckArrived,
+    ev.GateReached,
+    ev.GateLeft,
+    ev.ResultsReleased,
+    ev.SettlingAsked,
+    ev.TaskCancelled,
+)
 
 
 class Script:
@@ -295,6 +304,27 @@ async def test_a_result_that_cannot_be_made_certain_fails_what_waits_for_it(clie
     assert again.status == "error"
     await again.retry()
     assert (await script.task("xx", nth=2)).ballot != ballot
+
+
+def test_a_product_is_checked_where_its_bytes_are(tmp_path):
+    a = np.arange(90_000.0).reshape(300, 300)
+
+    @scripted
+    async def check(client, worker, script):
+        x = client.submit(np.matmul, a, a, key="xx-00000000", pure=False)
+        task = await script.task("xx")
+        assert task.checkable
+        right, wrong = a @ a, a @ a + 1
+        values = script.gateway.intake.find(task.ballot).values
+        values |= {"right": encode(right), "wrong": encode(wrong)}
+        script.say(*(do.CheckValue(task.ballot, lease) for lease in values))
+        await script.until(lambda: len(script.all(ev.CheckArrived)) == 2)
+        verdicts = {event.lease: event.verdict for event in script.all(ev.CheckArrived)}
+        assert isinstance(verdicts["right"], Passed)
+        assert isinstance(verdicts["wrong"], Failed)
+        del x
+
+    check(tmp_path)
 
 
 @scripted
