@@ -9,10 +9,10 @@ from eco_dask.config import load_defaults as _load_defaults
 
 if TYPE_CHECKING:
     from eco_dask.client import Job as Job
-    from eco_dask.client import JobReport as JobReport
     from eco_dask.client import job as job
     from eco_dask.cluster import EcoCluster as EcoCluster
     from eco_dask.cluster import ProviderSpec as ProviderSpec
+    from eco_dask.report import JobReport as JobReport
 
 _load_defaults()
 
@@ -20,7 +20,7 @@ _load_defaults()
 _HOMES = {
     "EcoCluster": "eco_dask.cluster",
     "Job": "eco_dask.client",
-    "JobReport": "eco_dask.client",
+    "JobReport": "eco_dask.report",
     "ProviderSpec": "eco_dask.cluster",
     "job": "eco_dask.client",
 }

@@ -86,15 +86,18 @@ class Outbox:
                 batch.append(part)
                 # A part is as much as one write should hold up.
                 break
+            size_bytes += payload_bytes(head)
+            if batch and size_bytes > self._limits.frame_bytes_max // 2:
+                # A long sketch may need most of a frame.
+                break
             batch.append(head)
             self._queue.popleft()
-            size_bytes += payload_bytes(head)
         return batch
 
 
 def payload_bytes(message: Message) -> int:
     """Return the length of a message's raw buffers."""
-    for name in ("task", "value", "data"):
+    for name in ("task", "value", "data", "sketch"):
         buffer = getattr(message, name, None)
         if buffer is not None:
             return len(buffer)

@@ -31,6 +31,8 @@ __all__ = [
     "Passed",
     "checker_of",
     "register",
+    "registered",
+    "run_check",
     "unregister",
 ]
 
@@ -78,6 +80,48 @@ def register(function: Callable[..., Any]) -> Callable[[C], C]:
 def unregister(function: Callable[..., Any]) -> None:
     """Take a function's own check away; a built-in one stays."""
     _registered.pop(function, None)
+
+
+def registered() -> dict[Callable[..., Any], Checker]:
+    """Return the recruiter's own checks, by function."""
+    return dict(_registered)
+
+
+def run_check(
+    checker: Checker, answer: Any, seed: bytes, /, *args: Any, **kwargs: Any
+) -> tuple[str, float | str]:
+    """Run a check where a recruiter's code may run, and say what came of it in plain data.
+
+    Parameters
+    ----------
+    checker : callable
+        The recruiter's own.
+    answer : object
+        What is checked.
+    seed : bytes
+        32 bytes that nobody knew when the answer was given.
+    *args, **kwargs
+        What the task's function was called with.
+
+    Returns
+    -------
+    tuple of str and (float or str)
+        ``("passed", power)``, ``("failed", reason)`` or ``("not applicable", reason)``.
+
+    Raises
+    ------
+    TypeError
+        If the checker returns something else.
+    """
+    match checker(Call(args, kwargs), answer, seed):
+        case Passed(power):
+            return "passed", float(power)
+        case Failed(reason):
+            return "failed", str(reason)
+        case NotApplicable(reason):
+            return "not applicable", str(reason)
+        case other:
+            raise TypeError(f"a check says Passed, Failed or NotApplicable; got {other!r:.80}")
 
 
 def checker_of(function: Callable[..., Any]) -> Checker | None:

@@ -9,7 +9,6 @@ import getpass
 import secrets
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +17,7 @@ from distributed import Client, get_client
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.report import JobReport
 from eco_dask.types import JobId
 from eco_dask.values.registered import registered_references
 from eco_dask.verification.rules import Compare
@@ -32,68 +32,6 @@ _TASK_METHODS = {
 def prefer_task_methods() -> None:
     """Make Dask's task-based shuffles its default here; a user's own setting still wins."""
     dask.config.update_defaults(_TASK_METHODS)
-
-
-@dataclass(frozen=True, slots=True)
-class JobReport:
-    """What became of a job."""
-
-    name: str
-    id: JobId
-    #: Dask tasks of the job, those done and those that failed.
-    tasks: int
-    done: int
-    erred: int
-    #: Tasks that went to providers and were accepted; the others only moved data.
-    accepted: int
-    #: Answers bought from providers.
-    attempts: int
-    spent_mpt: int
-    #: Attempts by the reason on their receipt.
-    reasons: Mapping[str, int]
-    elapsed_s: float | None
-    #: Estimated probability that an accepted result is wrong: the highest of any, and the mean;
-    #: None where a quorum decided, which estimates nothing.
-    error_worst: float | None = None
-    error_mean: float | None = None
-    #: Owners whose answers were not the accepted ones, or who could not serve them: how often, by
-    #: the reason on the receipt.
-    faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-    @property
-    def attempts_per_task(self) -> float | None:
-        """Attempts for each accepted task; None before the first."""
-        return self.attempts / self.accepted if self.accepted else None
-
-    @property
-    def spent_points(self) -> float:
-        """Points paid."""
-        return self.spent_mpt / 1000
-
-    def __str__(self) -> str:
-        ratio = self.attempts_per_task
-        lines = [
-            f"Job {self.name!r} ({self.id})",
-            f"  tasks     {self.done} of {self.tasks} done, {self.erred} failed",
-            f"  verified  {self.accepted} tasks by {self.attempts} attempts"
-            + (f" ({ratio:.2f} per task)" if ratio is not None else ""),
-            f"  paid      {self.spent_points:,.3f} points",
-        ]
-        if self.reasons:
-            lines.append(
-                "  receipts  " + ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
-            )
-        if self.error_worst is not None and self.error_mean is not None:
-            lines.append(
-                f"  error     at most {self.error_worst:.1e} per task by estimate, "
-                f"{self.error_mean:.1e} on average"
-            )
-        for owner, reasons in self.faults.items():
-            found = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-            lines.append(f"  faults    {owner}: {found}")
-        if self.elapsed_s is not None:
-            lines.append(f"  time      {self.elapsed_s:.1f} s")
-        return "\n".join(lines)
 
 
 class Job:
@@ -165,24 +103,9 @@ class Job:
                 f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it by "
                 "eco-dask-scheduler, or with --preload eco_dask.preload"
             )
-        progress, totals = found["progress"] or {}, found["totals"]
         left_at_s = self._left_at_s or time.time()
         elapsed_s = left_at_s - self._entered_at_s if self._entered_at_s is not None else None
-        return JobReport(
-            name=self.spec.name,
-            id=self.id,
-            tasks=progress.get("tasks", 0),
-            done=progress.get("done", 0),
-            erred=progress.get("erred", 0),
-            accepted=totals["ballots_accepted"],
-            attempts=totals["attempts"],
-            spent_mpt=totals["spent_mpt"],
-            reasons=dict(totals["by_reason"]),
-            elapsed_s=elapsed_s,
-            error_worst=found["doubts"]["worst"],
-            error_mean=found["doubts"]["mean"],
-            faults=found["faults"],
-        )
+        return JobReport.from_plain(found, self.spec, elapsed_s)
 
 
 def job(

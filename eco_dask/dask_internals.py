@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import Alias, DataNode, Dict, GraphNode, NestedContainer, Task, TaskRef
 from distributed.core import error_message
 from distributed.shuffle._core import P2PBarrierTask
 from distributed.worker import _run_task_simple
-from distributed.worker_state_machine import UnpauseEvent
+from distributed.worker_state_machine import FreeKeysEvent, UnpauseEvent
 
 if TYPE_CHECKING:
     from distributed import Scheduler, Worker
@@ -30,6 +30,7 @@ __all__ = [
     "NestedContainer",
     "Task",
     "TaskRef",
+    "drop_values",
     "failure_message",
     "is_shuffle_barrier",
     "set_scheduler_slots",
@@ -91,6 +92,36 @@ def failure_message(error: BaseException, start_s: float, stop_s: float) -> dict
     message["stop"] = stop_s
     message["thread"] = threading.get_ident()
     return message
+
+
+def drop_values(worker: Worker, keys: Iterable[Any]) -> list[Any]:
+    """Make a worker lose values, so that the scheduler computes them again where they are needed.
+
+    ``FreeKeysEvent`` (worker_state_machine.py:2732) takes a key out of memory and sends
+    ``release-worker-data``; ``Scheduler.release_worker_data`` (scheduler.py:6033) then recomputes a
+    key that a client wants or another task waits for, and takes back tasks that were sent with it
+    (``_transition_memory_released``, 2547). What waits here for a free slot, and uses such a value,
+    is freed first: it would start without its input.
+
+    Returns
+    -------
+    list
+        Keys that cannot go yet: a task that uses them has started and not yet read them. They can
+        in one of the next turns of the event loop.
+    """
+    state, late, freed = worker.state, [], []
+    for key in keys:
+        ts = state.tasks.get(key)
+        if ts is None or ts.state != "memory":
+            continue
+        if any(d in state.executing and d.key not in worker.active_keys for d in ts.dependents):
+            late.append(key)
+            continue
+        freed += [d.key for d in ts.dependents if d.state in ("waiting", "ready", "constrained")]
+        freed.append(key)
+    if freed:
+        worker.handle_stimulus(FreeKeysEvent(keys=freed, stimulus_id=f"eco-wrong-{time.time()}"))
+    return late
 
 
 def set_worker_slots(worker: Worker, slots: int) -> None:

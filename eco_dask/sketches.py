@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from eco_dask.values.apart import floats_apart
 from eco_dask.values.encoded import EncodedValue, encode
-from eco_dask.verification.sketch import Sketch, SketchError, sketch_parts
+from eco_dask.verification.sketch import SKETCH_BYTES_MAX, Sketch, SketchError, sketch_parts
 
 
 def sketch(value: object, seed: bytes) -> Sketch:
@@ -42,13 +42,29 @@ def sketch_encoded(encoded: EncodedValue, seed: bytes) -> Sketch:
     return sketch_parts(apart.rest, apart.arrays, seed)
 
 
-def sketch_or_digest(value: EncodedValue, seed: bytes) -> Sketch:
+def sketch_or_digest(value: EncodedValue, seed: bytes, bytes_max: int = SKETCH_BYTES_MAX) -> Sketch:
     """Sketch an encoded value; one of too many parts is told apart by its bytes alone.
 
     So both sides of a comparison have something to show, and nobody is blamed for a value that no
     sketch can be made of.
+
+    Parameters
+    ----------
+    value : EncodedValue
+        May come from a stranger.
+    seed : bytes
+        32 bytes.
+    bytes_max : int
+        Length of the longest sketch that can be sent; the same on both sides.
+
+    Raises
+    ------
+    ValueCodecError
+        If it is no encoded value.
     """
+    exact = Sketch(value.digest, ())
     try:
-        return sketch_encoded(value, seed)
+        made = sketch_encoded(value, seed)
     except SketchError:
-        return Sketch(value.digest, ())
+        return exact
+    return made if made.size_bytes <= bytes_max else exact

@@ -18,7 +18,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketError
 
 from eco_dask.agent.dialling import Connection, Introduction
 from eco_dask.agent.runner_process import Done, Raised, RunnerProcess, RunnerRule, Work
-from eco_dask.errors import RegistrationError, WireError
+from eco_dask.errors import RegistrationError, ValueCodecError, WireError
 from eco_dask.sketches import sketch_or_digest
 from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
@@ -81,6 +81,8 @@ class Agent:
         self._welcome: m.Welcome | None = None
         self._leaving = asyncio.Event()
         self._sketching: set[asyncio.Task[None]] = set()
+        #: One sketch at a time: it takes a core while it is made.
+        self._sketcher = asyncio.Lock()
         self.tally = Tally()
 
     # ------------------------------------------------------------------ life
@@ -242,12 +244,11 @@ class Agent:
         task.add_done_callback(self._sketching.discard)
 
     async def _say_sketch(self, asked: m.SketchAsked) -> None:
-        parts = self._sketched_bytes_of(asked.lease)
         sketch = b""
-        if parts is not None:
-            sketch = await asyncio.to_thread(_sketch_bytes, parts, asked.seed)
-            if len(sketch) > self._about.limits.part_bytes:
-                sketch = b""
+        async with self._sketcher:
+            parts = self._sketched_bytes_of(asked.lease)
+            if parts is not None:
+                sketch = await asyncio.to_thread(_sketch_bytes, parts, asked.seed)
         self._say(m.Sketched(asked.lease, asked.round, sketch))
 
     def _bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
@@ -374,7 +375,13 @@ class Agent:
 
 
 def _sketch_bytes(parts: tuple[bytes, ...], seed: bytes) -> bytes:
-    return sketch_or_digest(EncodedValue.from_bytes(b"".join(parts)), seed).to_bytes()
+    """Sketch an answer; empty for what is no value, as a task's code can write it to our pipe."""
+    try:
+        value = EncodedValue.from_parts(parts)
+        return sketch_or_digest(value, seed, m.SKETCHED_BYTES_MAX).to_bytes()
+    except ValueCodecError as error:
+        logger.warning("An answer is no value and has no sketch: %s", error)
+        return b""
 
 
 def _too_large(answer: Done, bytes_max: int) -> Raised:

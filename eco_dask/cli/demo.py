@@ -31,7 +31,7 @@ from eco_dask.testing.fleets import misbehaving
 if TYPE_CHECKING:
     import xarray as xr
 
-    from eco_dask.client import JobReport
+    from eco_dask.report import JobReport
 
 OWNERS = ("ada", "barbara", "charles", "dorothy", "mallory")
 #: Which provider is killed, and at which share of the tasks.

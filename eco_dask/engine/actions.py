@@ -186,7 +186,11 @@ Failure = Disagreement | NobodyEligible | CapabilityMissing | OverBudget | LostT
 
 @dataclass(frozen=True, slots=True)
 class FailTask:
-    """Tell Dask that the task ended without an accepted result."""
+    """Tell Dask that the task ended without an accepted result.
+
+    The result may have been delivered before, to flow, and not be sure enough for what waits now.
+    What rests on it, if anything, is revoked next.
+    """
 
     ballot: BallotId
     failure: Failure

@@ -6,21 +6,20 @@ wrong ballot ──progeny──► Revoke(ballots, gates) ──► struck or v
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from eco_dask.engine.actions import FailTask, Failure, Revoke
 from eco_dask.engine.ballot import Ballot, Gate, HeldLease
 from eco_dask.engine.gates import Gates, progeny
 from eco_dask.ledger.receipts import ReceiptReason
-from eco_dask.types import BallotId, JobId, TaskKind
+from eco_dask.types import BallotId
 from eco_dask.verification.quorum import Agreed
 
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
 
-#: Revoked ballots, and kinds of tasks that do not flow, that are remembered.
+#: Revoked ballots that are remembered.
 REMEMBERED_MAX = 10_000
-_T = TypeVar("_T")
 
 
 class Backtracking:
@@ -30,7 +29,6 @@ class Backtracking:
         self._engine = engine
         self._gates = gates
         self._revoked: dict[BallotId, None] = {}
-        self._held_back: dict[tuple[JobId, TaskKind], None] = {}
 
     def is_revoked(self, ballots: Iterable[BallotId]) -> bool:
         """Whether any of these was revoked, which the gateway could not know yet."""
@@ -38,12 +36,8 @@ class Backtracking:
 
     def fall(self, ballot: BallotId) -> None:
         """Revoke a task that was just submitted, as it rests on a revoked result."""
-        _remember(self._revoked, ballot)
+        self._remember(ballot)
         self._engine.do(Revoke((ballot,), ()))
-
-    def is_held_back(self, job: JobId, kind: TaskKind) -> bool:
-        """Whether such tasks do not flow, as one of them could not be decided after it had."""
-        return (job, kind) in self._held_back
 
     def overturn(self, ballot: Ballot, verdict: Agreed) -> None:
         """Revoke a result as another answer is right: who gave that is paid."""
@@ -59,34 +53,26 @@ class Backtracking:
         self._engine.settling.close(ballot, ReceiptReason.UNDECIDED)
 
     def give_up(self, ballot: Ballot, failure: Failure, reason: ReceiptReason) -> None:
-        """End a ballot that cannot be decided.
-
-        A result that was used already cannot fail any more. It is revoked; Dask asks for it once
-        more, and then it is held back until it is sure, or fails with the reason.
-        """
-        if not ballot.delivered:
-            self._engine.do(FailTask(ballot.task.ballot, failure))
-        else:
-            _remember(self._held_back, (ballot.task.job, ballot.task.kind))
-            self._revoke(ballot)
+        """End a ballot that cannot be decided, and all that was made of its result meanwhile."""
+        self._engine.do(FailTask(ballot.task.ballot, failure))
+        if ballot.delivered:
+            self._revoke(ballot, failed=True)
         self._engine.settling.close(ballot, reason)
 
-    def _revoke(self, root: Ballot) -> None:
+    def _revoke(self, root: Ballot, *, failed: bool = False) -> None:
         """Tell the gateway, and end all that rests on a wrong result."""
         fallen = progeny([root])
         gates: dict[Gate, None] = {}
         for ballot in fallen:
             gates.update(ballot.gates)
-            _remember(self._revoked, ballot.task.ballot)
+            self._remember(ballot.task.ballot)
         for gate in gates:
             self._gates.leave(gate)
         self._engine.known.withdraw(root)
-        self._engine.do(
-            Revoke(
-                tuple(ballot.task.ballot for ballot in fallen),
-                tuple(gate.id for gate in gates if gate.id is not None),
-            )
-        )
+        revoked = tuple(b.task.ballot for b in fallen if not (failed and b is root))
+        broken = tuple(gate.id for gate in gates if gate.id is not None)
+        if revoked or broken:
+            self._engine.do(Revoke(revoked, broken))
         for ballot in fallen:
             if ballot is not root:
                 self._end(ballot)
@@ -98,8 +84,7 @@ class Backtracking:
         else:
             self._engine.settling.close(ballot, ReceiptReason.CANCELLED)
 
-
-def _remember(of: dict[_T, None], what: _T) -> None:
-    of[what] = None
-    if len(of) > REMEMBERED_MAX:
-        del of[next(iter(of))]
+    def _remember(self, ballot: BallotId) -> None:
+        self._revoked[ballot] = None
+        if len(self._revoked) > REMEMBERED_MAX:
+            del self._revoked[next(iter(self._revoked))]

@@ -178,7 +178,7 @@ class Engine:
             task,
             role="trusted" if task.trusted_only else "provider",
             wanted=1 if task.trusted_only else task.rule.owners_min,
-            flows=not task.wanted and not backtracking.is_held_back(task.job, task.kind),
+            flows=not task.wanted,
         )
         self.ballots[task.ballot] = ballot
         self.known.started(ballot)

@@ -114,10 +114,8 @@ class Learning:
             del self._reproducible[next(iter(self._reproducible))]
 
     def _bar(self, owner: OwnerId) -> None:
-        barred = self._engine.roster.barred
-        if self._policy.admits(owner):
-            barred.discard(owner)
-        elif owner not in barred:
-            barred.add(owner)
+        admitted = self._policy.admits(owner)
+        if not admitted and owner not in self._engine.roster.barred:
             # Its points are not posted yet, and its answers prove nothing: see what rests on them.
             self.doubted[owner] = None
+        self._engine.roster.set_barred(owner, barred=not admitted)

@@ -175,6 +175,18 @@ class Roster:
         need = replace(self._without_barred(need), near=frozenset())
         return any(p.role == need.role and p.slots > 0 and need.admits(p) for p in self.providers())
 
+    def set_barred(self, owner: OwnerId, *, barred: bool) -> None:
+        """Give an owner's providers nothing from now on, or let them in again."""
+        if barred == (owner in self.barred):
+            return
+        if barred:
+            self.barred.add(owner)
+        else:
+            self.barred.discard(owner)
+        for seat in self._seats.values():
+            if seat.provider.owner == owner:
+                self._update_room(seat)
+
     def providers(self) -> Iterator[Provider]:
         """Iterate over all connected providers."""
         return (seat.provider for seat in self._seats.values())
@@ -207,7 +219,9 @@ class Roster:
             held < slots * self._rule.prefetch_factor_max
             and seat.load_s < slots * self._rule.prefetch_s
         )
-        self._set_roomy(seat, roomy=roomy)
+        # Room of those who get nothing would have every waiting ballot looked at, for nothing.
+        barred = seat.provider.role == "provider" and seat.provider.owner in self.barred
+        self._set_roomy(seat, roomy=roomy and not barred)
 
     def _set_roomy(self, seat: Seat, *, roomy: bool) -> None:
         if roomy == (seat.position >= 0):

@@ -34,6 +34,7 @@ class Settling:
 
     def settle(self, ballot: Ballot) -> None:
         """End an accepted ballot: pay who agreed, strike who did not, call the others back."""
+        self._engine.want(ballot, 0)
         ballot.phase = "closed"
         self._engine.ended(ballot)
         for held in tuple(ballot.leases.values()):

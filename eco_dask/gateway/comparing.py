@@ -2,7 +2,7 @@
 
     AskSketches ──seed──► bytes that are here, sketched in a thread ──┐
                 └───────► SketchAsked ─► holder ─► Sketched ──────────┴─► SketchArrived
-    bytes fetched later ──matches──► they are those of the sketch, or the holder lied
+    bytes fetched later ──matches──► they are those of all its sketches, or the holder lied
 
 A value that no sketch can be made of (too many parts) gets one that only equal bytes have.
 """
@@ -29,14 +29,20 @@ logger = logging.getLogger(__name__)
 
 #: Seconds in which a holder must send a sketch: one of 1 GiB takes a slow machine a few.
 SKETCH_S = 30.0
+#: Longer sketches are read in a thread, as every one is made in one.
+INLINE_BYTES_MAX = 64 * 1024
+#: Threads that make and read sketches at a time.
+_THREADS = 2
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Asked:
     round: int
     seed: bytes
     session: Session
     due_at_s: float
+    #: Its answer is here and being read.
+    answered: bool = False
 
 
 class Comparing:
@@ -45,7 +51,8 @@ class Comparing:
     Parameters
     ----------
     tell : callable
-        Takes a lease, the number of its round and a sketch, or None if none will come.
+        Takes a lease, the number of its round and a sketch, or None if none will come. Never called
+        from within :meth:`ask`.
     now_s : callable
         The gateway's clock.
     """
@@ -56,8 +63,10 @@ class Comparing:
         self._tell = tell
         self._now_s = now_s
         self._asked: dict[LeaseId, _Asked] = {}
-        self._said: dict[LeaseId, tuple[bytes, Sketch]] = {}
+        #: What each holder said so far: of every round, as any of them may have decided.
+        self._said: dict[LeaseId, list[tuple[bytes, Sketch]]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(_THREADS)
 
     def ask(
         self,
@@ -80,7 +89,7 @@ class Comparing:
     def resend(self, session: Session) -> None:
         """Ask again what a provider may have missed while it was away."""
         for lease, asked in self._asked.items():
-            if asked.session is session:
+            if asked.session is session and not asked.answered:
                 session.send(m.SketchAsked(lease, asked.round, asked.seed))
 
     def take(self, session: Session, message: m.Sketched) -> None:
@@ -88,19 +97,23 @@ class Comparing:
         asked = self._asked.get(message.lease)
         if asked is None or asked.round != message.round or asked.session is not session:
             return
-        del self._asked[message.lease]
-        sketch = _read(message)
-        if sketch is not None:
-            self._said[message.lease] = (asked.seed, sketch)
-        self._tell(message.lease, message.round, sketch)
+        if asked.answered:
+            return
+        asked.answered = True
+        # The frame's buffer is shared by all its messages.
+        data = bytes(message.sketch)
+        if len(data) <= INLINE_BYTES_MAX:
+            self._answered(message.lease, asked, _read(data))
+        else:
+            self._spawn(self._take_long(message.lease, asked, data))
 
     def give_up_late(self) -> None:
         """Wait no longer for sketches that are overdue."""
         at_s = self._now_s()
         late = [lease for lease, asked in self._asked.items() if asked.due_at_s <= at_s]
         for lease in late:
-            asked = self._asked.pop(lease)
-            self._tell(lease, asked.round, None)
+            if (asked := self._asked.pop(lease, None)) is not None:
+                self._tell(lease, asked.round, None)
 
     def forget(self, lease: LeaseId) -> None:
         """Drop what is known of a lease that ended."""
@@ -108,19 +121,39 @@ class Comparing:
         self._said.pop(lease, None)
 
     async def matches(self, lease: LeaseId, value: EncodedValue) -> bool:
-        """Say whether fetched bytes are those that a holder's sketch was made of."""
-        said = self._said.get(lease)
-        if said is None:
-            return True
-        seed, sketch = said
-        own = await asyncio.to_thread(sketch_or_digest, value, seed)
-        return isinstance(agree(own, sketch, 0.0), Agrees)
+        """Say whether fetched bytes are those that all of a holder's sketches were made of."""
+        for seed, said in tuple(self._said.get(lease, ())):
+            own = await self._sketch_of(value, seed)
+            if own is None or not isinstance(agree(own, said, 0.0), Agrees):
+                return False
+        return True
+
+    async def _take_long(self, lease: LeaseId, asked: _Asked, data: bytes) -> None:
+        async with self._room:
+            sketch = await asyncio.to_thread(_read, data)
+        self._answered(lease, asked, sketch)
+
+    def _answered(self, lease: LeaseId, asked: _Asked, sketch: Sketch | None) -> None:
+        if self._asked.get(lease) is not asked:
+            return  # it was given up or forgotten, or asked again, while it was read
+        del self._asked[lease]
+        if sketch is not None:
+            self._said.setdefault(lease, []).append((asked.seed, sketch))
+        self._tell(lease, asked.round, sketch)
 
     async def _sketch_here(
         self, lease: LeaseId, number: int, value: EncodedValue, seed: bytes
     ) -> None:
-        sketch = await asyncio.to_thread(sketch_or_digest, value, seed)
-        self._tell(lease, number, sketch)
+        self._tell(lease, number, await self._sketch_of(value, seed))
+
+    async def _sketch_of(self, value: EncodedValue, seed: bytes) -> Sketch | None:
+        async with self._room:
+            try:
+                return await asyncio.to_thread(sketch_or_digest, value, seed, m.SKETCHED_BYTES_MAX)
+            except ValueCodecError as error:
+                # It decodes and yet is not of the codec's making: no honest runner writes that.
+                logger.warning("A provider's value has no sketch: %s", error)
+                return None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -128,11 +161,11 @@ class Comparing:
         task.add_done_callback(self._work.discard)
 
 
-def _read(message: m.Sketched) -> Sketch | None:
-    if not len(message.sketch):
+def _read(data: bytes) -> Sketch | None:
+    if not data:
         return None
     try:
-        return Sketch.from_bytes(message.sketch)
+        return Sketch.from_bytes(data)
     except ValueCodecError as error:
-        logger.warning("A provider's sketch for lease %s cannot be read: %s", message.lease, error)
+        logger.warning("A provider's sketch cannot be read: %s", error)
         return None

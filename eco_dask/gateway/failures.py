@@ -59,9 +59,9 @@ def failure_error(
         case NobodyEligible():
             who = "trusted worker" if failure.trusted_only else "provider of a new owner"
             return NoEligibleProviderError(
-                f"task {key!r}: no {who} could be asked for {failure.waited_s:.0f} s. It needs "
-                f"{failure.owners_min} agreeing owners; {failure.owners_left} able owners are "
-                f"connected; votes so far: {_votes(failure.attempts)}. "
+                f"task {key!r}: no {who} could be asked for {failure.waited_s:.0f} s. "
+                f"{_needs(failure)}; {failure.owners_left} able owners are connected; "
+                f"votes so far: {_votes(failure.attempts)}. "
                 + (
                     "It reads or writes storage, which only the operator's own workers may: start "
                     "one (eco-dask-scheduler --trusted-workers 1)."
@@ -92,6 +92,14 @@ def failure_error(
             )
         case _:
             assert_never(failure)
+
+
+def _needs(failure: NobodyEligible) -> str:
+    if failure.owners_min > 1:
+        return f"It needs {failure.owners_min} agreeing owners"
+    if failure.attempts:
+        return "What is known of who answered is not enough for the accepted error (job(error=))"
+    return "It needs one owner's answer"
 
 
 def claimed_error(answer: ErrorAnswer) -> Exception:

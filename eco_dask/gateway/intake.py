@@ -1,16 +1,17 @@
 """Dask's tasks on their way in: structural ones are done here, the others packed for providers.
 
-Request ──structural──► done at once                  cancel(key) ──► TaskCancelled
+Request ──structural──► done at once, or at a gate     cancel(key) ──► TaskCancelled
         ──otherwise──► Package ──► TaskSubmitted ──► engine ──► Intake.take(ballot) at its end
+                                                     Revoke ──► Intake.revoke: again, all of it
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,19 +22,22 @@ from eco_dask.config import required_tags, verification_rule
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
+from eco_dask.gateway.finding import known_call
+from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package, encode_input, pack
+from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.structural import run_structural, runs_here
-from eco_dask.gateway.submission import Submission
-from eco_dask.jobs import ANNOTATION, JobSpec
-from eco_dask.types import BallotId, JobId, TaskKind
+from eco_dask.gateway.submission import NO_JOB, Submission
+from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
+from eco_dask.types import BallotId, GateId, JobId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.rules import Rule
+from eco_dask.verification.rules import CredibilityRule, Rule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024
 #: Jobs whose terms are remembered, so that they are not read again for each task.
 _JOBS_KEPT = 256
-_DEFAULT_JOB = JobSpec(JobId("no-job"), "tasks outside of any job")
+_DEFAULT_JOB = JobSpec(NO_JOB, "tasks outside of any job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,31 @@ class Intake:
         The gateway's clock.
     feed : callable
         Takes an event to the engine.
+    standing : Standing
+        What values here rest on.
     """
 
     def __init__(
-        self, life: str, now_s: Callable[[], float], feed: Callable[[ev.Event], None]
+        self,
+        life: str,
+        now_s: Callable[[], float],
+        feed: Callable[[ev.Event], None],
+        standing: Standing,
     ) -> None:
         self._life = life
         self._now_s = now_s
         self._feed = feed
         self._count = 0
         self._submissions: dict[BallotId, Submission] = {}
-        self._ended: dict[BallotId, Submission] = {}
         self._ballots: dict[Any, BallotId] = {}
+        self._standing = standing
+        #: Structural tasks under way, and the gates that some of them wait at.
+        self._structural: dict[Any, Submission] = {}
+        self._gate_of: dict[Any, GateId] = {}
+        #: Of accepted tasks that could not be made certain: what they fail with if they come back.
+        self._failed: dict[Any, Exception] = {}
+        #: Called when values that Dask has are wrong: their keys are in :attr:`Lineage.wrong`.
+        self.on_wrong: Callable[[], None] = lambda: None
         self._encoded: dict[Any, tuple[object, object]] = {}
         self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
         self._require = frozenset(required_tags())
@@ -78,8 +95,20 @@ class Intake:
 
     def submit(self, request: Request) -> asyncio.Future[dict[str, Any]]:
         """Run a task; the future gets the message that Dask's worker expects."""
-        future = asyncio.get_running_loop().create_future()
-        submission = Submission(request.run_spec.key, future, request.delay_s, self._now_s())
+        submission = Submission(
+            request.run_spec.key,
+            asyncio.get_running_loop().create_future(),
+            request.delay_s,
+            self._now_s(),
+            self._standing.lineage.of(request.inputs),
+        )
+        if (error := self._failed.pop(submission.key, None)) is not None:
+            submission.fail(error, self._now_s())
+            return submission.future
+        if self._standing.lineage.is_wrong(request.inputs):
+            # Dask is about to lose that input, and comes back with the right one.
+            submission.fail(Reschedule(), self._now_s())
+            return submission.future
         size_bytes = request.run_spec.__sizeof__() + sum(
             # What has no digest yet may be of any size.
             v.size_bytes if isinstance(v, EncodedValue) else INLINE_WORK_BYTES_MAX
@@ -88,6 +117,7 @@ class Intake:
         small = size_bytes < INLINE_WORK_BYTES_MAX
         if runs_here(request.run_spec, request.inputs):
             inline = small or isinstance(request.run_spec, Alias)
+            self._structural[submission.key] = submission
             self._do(inline, run_structural, request, submission, self._on_structural)
         else:
             self._count += 1
@@ -100,21 +130,28 @@ class Intake:
 
     def cancel(self, key: Any) -> None:
         """Dask no longer wants a task: call its leases back and let its slot go."""
+        if (gate := self._gate_of.pop(key, None)) is not None:
+            self._standing.gates.leave(gate)
+            self._structural.pop(key).fail(Reschedule(), self._now_s())
+            self._standing.tell_freed()
         ballot = self._ballots.get(key)
         submission = self.take(ballot) if ballot is not None else None
         if ballot is None or submission is None:
             return
         submission.cancelled = True
         self._feed(ev.TaskCancelled(ballot, self._now_s(), secrets.randbits(64)))
+        self._standing.forget(ballot)
         # If Dask wants it again by now, it comes back as a new task.
         submission.fail(Reschedule(), self._now_s())
 
-    def forget_input(self, key: Any) -> None:
-        """Drop the encoded form of a value that Dask released."""
+    def released(self, key: Any) -> None:
+        """Dask let go of a value: drop its encoded form, and settle what nobody needs now."""
         self._encoded.pop(key, None)
+        self._standing.released(key)
 
     def close(self, error: Exception) -> None:
         """End every task with an error."""
+        self._standing.gates.close()
         for ballot in tuple(self._submissions):
             if (submission := self.take(ballot)) is not None:
                 submission.cancelled = True
@@ -124,28 +161,60 @@ class Intake:
     # ------------------------------------------------------------------ the engine's side
 
     def find(self, ballot: BallotId) -> Submission | None:
-        """Return the task of a ballot, None once it ended."""
-        return self._submissions.get(ballot)
-
-    def kept(self, ballot: BallotId) -> Submission | None:
-        """Return a ballot's task, also if it ended with a value and is not yet forgotten."""
-        return self._submissions.get(ballot) or self._ended.get(ballot)
-
-    def keep(self, ballot: BallotId, submission: Submission) -> None:
-        """Keep the accepted value of a task that ended, until :meth:`forget`."""
-        submission.package = None
-        self._ended[ballot] = submission
-
-    def forget(self, ballot: BallotId) -> None:
-        """Drop what was kept of a task that ended."""
-        self._ended.pop(ballot, None)
+        """Return a ballot's task, also if it was accepted and is kept; None once it is over."""
+        return self._submissions.get(ballot) or self._standing.retention.find(ballot)
 
     def take(self, ballot: BallotId) -> Submission | None:
-        """Return the task of a ballot and forget it: it ends now."""
+        """Return the task of a ballot and forget it: Dask is told its end now."""
         submission = self._submissions.pop(ballot, None)
         if submission is not None and self._ballots.get(submission.key) == ballot:
             del self._ballots[submission.key]
         return submission
+
+    def accept(self, ballot: BallotId) -> Submission | None:
+        """Take the task of a ballot, and keep its value until it is settled.
+
+        The task itself is kept where it may have to be done again.
+        """
+        submission = self.take(ballot)
+        if submission is not None:
+            if not submission.revocable:
+                submission.package = None
+            self._standing.retention.keep(ballot, submission)
+        return submission
+
+    def fail_accepted(self, ballot: BallotId, error: Exception) -> None:
+        """An accepted result cannot be made certain: drop it, and fail its task if it comes back.
+
+        Dask knows no other way from a result to an error. It asks again only for what is needed.
+        """
+        submission = self._standing.retention.find(ballot)
+        if submission is not None:
+            self._failed[submission.key] = error
+            if len(self._failed) > _JOBS_KEPT:
+                del self._failed[next(iter(self._failed))]
+            self.revoke((ballot,), ())
+
+    def revoke(self, ballots: Iterable[BallotId], gates: Iterable[GateId]) -> None:
+        """These results are wrong: let Dask do them again, and all that was made of them."""
+        wrong, standing = frozenset(ballots), self._standing
+        for ballot in wrong:
+            if (submission := self.take(ballot) or standing.retention.forget(ballot)) is not None:
+                submission.cancelled = True
+                submission.fail(Reschedule(), self._now_s())
+        standing.lineage.revoked(wrong)
+        standing.gates.broken({*gates, *standing.gates.resting_on(wrong)})
+        for key, submission in tuple(self._structural.items()):
+            if submission.rests_on & wrong:
+                del self._structural[key]
+                submission.fail(Reschedule(), self._now_s())
+        for submission in tuple(self._submissions.values()):
+            if submission.rests_on & wrong:
+                # Not here: the engine is in the middle of an event.
+                asyncio.get_running_loop().call_soon(self.cancel, submission.key)
+        standing.tell_freed()
+        if standing.lineage.wrong:
+            self.on_wrong()
 
     # ------------------------------------------------------------------ the work
 
@@ -180,10 +249,31 @@ class Intake:
         ballot = self._ballots.get(submission.key)
         if ballot is not None and self._submissions.get(ballot) is submission:
             self.take(ballot)
+        if self._structural.get(submission.key) is submission:
+            del self._structural[submission.key]
         submission.fail(error, self._now_s())
 
-    def _on_structural(self, _: Request, submission: Submission, value: object) -> None:
-        submission.succeed(value, self._now_s())
+    def _on_structural(self, request: Request, submission: Submission, value: object) -> None:
+        key = submission.key
+        if self._structural.get(key) is not submission:
+            return
+        wanted = request.annotations.get(WANTED)
+        rests_on = self._standing.lineage.of(request.inputs) if wanted else NONE
+
+        def arrive(stands: bool) -> None:
+            self._gate_of.pop(key, None)
+            if self._structural.pop(key, None) is None:
+                return
+            if not stands:
+                submission.fail(Reschedule(), self._now_s())
+                return
+            self._standing.lineage.computed(key, submission.rests_on)
+            submission.succeed(value, self._now_s())
+
+        if rests_on:
+            self._gate_of[key] = self._standing.gates.wait(rests_on, arrive)
+        else:
+            arrive(True)
 
     def _pack(
         self, run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str]
@@ -207,11 +297,21 @@ class Intake:
         if submission.cancelled:
             return
         submission.package = package
-        task = self._task(request, package, self._ballots[submission.key])
+        ballot = self._ballots[submission.key]
+        task = self._task(request, package, ballot, submission.rests_on)
         submission.job = task.job
+        if isinstance(task.rule, CredibilityRule):
+            submission.call = known_call(request.run_spec, request.inputs)
+            task = replace(task, checkable=submission.call is not None)
+        # What a quorum decided is final, but for what it was computed of.
+        submission.revocable = isinstance(task.rule, CredibilityRule) or bool(task.inputs)
+        if submission.revocable:
+            self._standing.lineage.submitted(ballot, submission.rests_on)
         self._feed(ev.TaskSubmitted(task, self._now_s(), secrets.randbits(64)))
 
-    def _task(self, request: Request, package: Package, ballot: BallotId) -> Task:
+    def _task(
+        self, request: Request, package: Package, ballot: BallotId, rests_on: Ballots
+    ) -> Task:
         job, rule = self._terms_of(request.annotations.get(ANNOTATION))
         require = self._require.union(job.require)
         if package.uses_gpu or (request.annotations.get("resources") or {}).get("GPU"):
@@ -225,6 +325,8 @@ class Intake:
             require=require,
             trusted_only=job.trusted or package.touches_storage,
             budget_mpt=job.budget_mpt,
+            inputs=tuple(sorted(rests_on)),
+            wanted=bool(request.annotations.get(WANTED)),
         )
 
     def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
@@ -234,7 +336,12 @@ class Intake:
             job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
             terms = self._terms[job.id] = (
                 job,
-                verification_rule(quorum=job.quorum, error=job.error, compare=job.compare),
+                verification_rule(
+                    quorum=job.quorum,
+                    error=job.error,
+                    flow_error=job.flow_error,
+                    compare=job.compare,
+                ),
             )
             if len(self._terms) > _JOBS_KEPT:
                 del self._terms[next(iter(self._terms))]

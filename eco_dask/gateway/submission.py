@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eco_dask.dask_internals import failure_message, success_message
+from eco_dask.gateway.calls import KnownCall
+from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package
 from eco_dask.gateway.shown import shown_as_decoded
 from eco_dask.types import JobId, LeaseId
 from eco_dask.values import EncodedValue
+
+#: Of a task that no job is known of.
+NO_JOB = JobId("no-job")
 
 
 @dataclass(slots=True)
@@ -26,11 +31,19 @@ class Submission:
     #: Seconds to add to this machine's clock to get the scheduler's.
     delay_s: float
     started_at_s: float
+    #: Unsettled ballots that its inputs rest on.
+    rests_on: Ballots = NONE
     package: Package | None = None
     #: Bytes of answers that are here, by lease.
     values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
-    #: Set once it is packed.
-    job: JobId | None = None
+    #: Known once it is packed.
+    job: JobId = NO_JOB
+    #: What it calls, where an algebraic check of the answer can be done here.
+    call: KnownCall | None = None
+    #: Whether its accepted result may turn out wrong.
+    revocable: bool = False
+    #: Whose value Dask got.
+    winner: LeaseId | None = None
     cancelled: bool = False
 
     def succeed(self, value: object, at_s: float, wall_s: float | None = None) -> None:

@@ -8,19 +8,14 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from dataclasses import asdict
+from collections.abc import Collection
 from typing import Any
 
 from distributed import Worker, WorkerPlugin
 from tornado.ioloop import IOLoop
 
-from eco_dask.config import (
-    data_directory,
-    database_url,
-    engine_rule,
-    gateway_rule,
-)
-from eco_dask.dask_internals import Task, set_worker_slots
+from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
+from eco_dask.dask_internals import Task, drop_values, set_worker_slots
 from eco_dask.gateway.admission import Admission
 from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
 from eco_dask.gateway.gateway import Gateway, check_name, recover
@@ -102,7 +97,10 @@ class EcoGatewayPlugin(WorkerPlugin):
         self.server = ProviderServer(self.gateway, admission, context)
         self.server.listen(rule.port if self._port is None else self._port)
         self.fingerprint = fingerprint
-        worker.handlers["eco_doubts"] = self.doubts
+        self._get_data = worker.handlers["get_data"]
+        worker.handlers["get_data"] = self.get_data
+        worker.handlers["eco_tally"] = self.tally
+        self.gateway.intake.on_wrong = self._on_wrong
         self._executors = dict(worker.executors)
         worker.executors["default"] = ProviderExecutor(self.gateway, worker)
         worker.executors["actor"] = RefusingExecutor("actors")
@@ -120,12 +118,29 @@ class EcoGatewayPlugin(WorkerPlugin):
         self.server.stop()
         await self.gateway.close()
         worker.executors.update(self._executors)
+        worker.handlers["get_data"] = self._get_data
         keep_encoded(False)
         self._database_engine.dispose()
 
-    def doubts(self, job: str) -> dict[str, float]:
-        """Return what is estimated of a job's results accepted here."""
-        return asdict(self.gateway.memory.doubts(JobId(job)))
+    def tally(self, job: str) -> dict[str, Any] | None:
+        """Return what verification did for a job here."""
+        return self.gateway.tally(JobId(job))
+
+    async def get_data(self, comm: Any, keys: Collection[Any], **options: Any) -> Any:
+        """Serve values as Dask's worker does, once what they rest on stands.
+
+        This is the one way by which values leave a worker: to clients, and to other gateways.
+        """
+        stand = await self.gateway.standing.stand(keys)
+        return await self._get_data(comm, keys=stand, **options)
+
+    def _on_wrong(self) -> None:
+        # Dask's state machine may be in the middle of a transition.
+        self._worker.loop.add_callback(self._drop_wrong)
+
+    def _drop_wrong(self) -> None:
+        if drop_values(self._worker, tuple(self.gateway.standing.lineage.wrong)):
+            self._on_wrong()
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Follow Dask: end the ballot of a task that it let go of, refuse what bypasses us."""
@@ -134,7 +149,9 @@ class EcoGatewayPlugin(WorkerPlugin):
         elif start == "executing" and finish in ("cancelled", "resumed", "released", "forgotten"):
             self.gateway.intake.cancel(key)
         if finish in ("released", "forgotten"):
-            self.gateway.intake.forget_input(key)
+            self.gateway.intake.released(key)
+        elif finish == "memory" and self.gateway.standing.lineage.is_wrong((key,)):
+            self._on_wrong()
 
     def _refuse_bypass(self, key: Any) -> None:
         """Turn a task that would run in this very process into one that says so.

@@ -18,7 +18,8 @@ from eco_dask.config import data_directory, database_url
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
-from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.gateway.tally import summed
+from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.totals import JobTotals
@@ -97,7 +98,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     # ------------------------------------------------------------------ Dask's hooks
 
     def update_graph(
-        self, scheduler: Scheduler, *, client: str, tasks: list[Any], **_: Any
+        self, scheduler: Scheduler, *, client: str, tasks: list[Any], keys: set[Any], **_: Any
     ) -> None:
         """Count new tasks to their jobs; turn those that cannot run on providers into errors."""
         default: dict[str, Any] | None = None
@@ -119,6 +120,9 @@ class EcoSchedulerPlugin(SchedulerPlugin):
                     default = JobSpec(JobId(client), "tasks outside of any job").to_annotation()
                 annotation = default
                 ts.annotations = {**(ts.annotations or {}), ANNOTATION: default}
+            if key in keys:
+                # The plugin comes before the tasks are sent, so the gateway knows as they arrive.
+                ts.annotations = {**ts.annotations, WANTED: True}
             self._count(annotation)
 
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
@@ -184,32 +188,25 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def job(self, job: str) -> dict[str, Any]:
         """Return a job's progress and what the books say of it."""
-        totals, faults, doubts = await asyncio.gather(
+        totals, faults, tally = await asyncio.gather(
             asyncio.to_thread(self.ledger.job_totals, JobId(job)),
             asyncio.to_thread(self.ledger.job_faults, JobId(job)),
-            self._doubts(job),
+            self._tally(job),
         )
         progress = self.jobs.get(JobId(job))
         return {
             "progress": _plain(progress),
             "totals": asdict(totals),
             "faults": faults,
-            "doubts": doubts,
+            "tally": tally,
         }
 
-    async def _doubts(self, job: str) -> dict[str, float | None]:
-        """Ask the gateways what they estimate of a job's results; None where a quorum decided."""
+    async def _tally(self, job: str) -> dict[str, Any]:
+        """Ask the gateways what verification did for a job."""
         found = await self._scheduler.broadcast(
-            msg={"op": "eco_doubts", "job": job}, workers=list(self.gateways), on_error="return"
+            msg={"op": "eco_tally", "job": job}, workers=list(self.gateways), on_error="return"
         )
-        told = [each for each in found.values() if isinstance(each, dict) and each["count"]]
-        if not told:
-            return {"worst": None, "mean": None}
-        count = sum(each["count"] for each in told)
-        return {
-            "worst": max(each["worst"] for each in told),
-            "mean": sum(each["total"] for each in told) / count,
-        }
+        return summed([each for each in found.values() if isinstance(each, dict)])
 
     async def list_jobs(self, limit: int = 100) -> list[dict[str, Any]]:
         """Return the latest jobs of the books, with the progress of those still remembered."""

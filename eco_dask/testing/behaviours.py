@@ -154,6 +154,14 @@ class Sleeper(Behaviour):
         return falsified(answer, self.dice)
 
 
+class SketchLie(Behaviour):
+    """Commits to and serves the right value, with a sketch of a wrong one."""
+
+    def sketched(self, answer: Done) -> tuple[bytes, ...]:
+        """Change the value."""
+        return falsified(answer, self.dice).parts
+
+
 class SketchWithhold(Behaviour):
     """Commits to what only its own bits are, and sends no sketch of it."""
 
@@ -249,6 +257,7 @@ BEHAVIOURS: Mapping[str, Callable[[str, Random], Behaviour]] = {
     "renege": lambda _, dice: Renege(dice),
     "mismatch": lambda _, dice: Mismatch(dice),
     "sleeper": lambda answers, dice: Sleeper(dice, int(answers or 20)),
+    "sketch-lie": lambda _, dice: SketchLie(dice),
     "sketch-withhold": lambda _, dice: SketchWithhold(dice),
     "sketch-right": lambda _, dice: SketchRight(dice),
     "garbage": lambda _, dice: Garbage(dice),

@@ -61,6 +61,7 @@ FLEETS: Mapping[str, tuple[ProviderSpec, ...]] = {
     "withholds": (*honest("ann", "bob"), misbehaving("mallory", "withhold")),
     "reneges": (*honest("ann", "bob"), misbehaving("mallory", "renege")),
     "serves other bytes": (*honest("ann", "bob"), misbehaving("mallory", "mismatch")),
+    "sketches another value": (*honest("ann", "bob"), misbehaving("mallory", "sketch-lie")),
     "withholds sketches": (*honest("ann", "bob"), misbehaving("mallory", "sketch-withhold")),
     "serves other bytes than it sketches": (
         *honest("ann", "bob"),

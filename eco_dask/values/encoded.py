@@ -97,6 +97,32 @@ class EncodedValue:
             )
         return cls(*_split(view, n_buffers, header_bytes))
 
+    @classmethod
+    def from_parts(
+        cls, parts: Sequence[Payload], limits: CodecLimits = DEFAULT_LIMITS
+    ) -> EncodedValue:
+        """Take what :meth:`parts` gave without copying it; the same bytes cut otherwise are joined.
+
+        Raises
+        ------
+        ValueCodecError
+            As :meth:`from_bytes`.
+        """
+        head, *buffers = parts or (b"",)
+        if len(buffers) > limits.buffers_max or len(head) < _PREFIX.size + 8 * len(buffers):
+            return cls.from_bytes(b"".join(parts), limits)
+        start = _PREFIX.size + 8 * len(buffers)
+        lengths = struct.pack(f"<{len(buffers)}Q", *map(len, buffers))
+        expected = _PREFIX.pack(_MAGIC, len(buffers), len(head) - start) + lengths
+        size_bytes = len(head) + sum(map(len, buffers))
+        if (
+            bytes(head[:start]) != expected
+            or len(head) - start > limits.header_bytes_max
+            or size_bytes > limits.size_bytes_max
+        ):
+            return cls.from_bytes(b"".join(parts), limits)
+        return cls(head[start:], buffers)
+
     @property
     def size_bytes(self) -> int:
         """Length of :meth:`to_bytes`."""

@@ -85,6 +85,12 @@ class Sketch:
     #: In the order of the encoding.
     arrays: tuple[ArraySketch, ...]
 
+    @property
+    def size_bytes(self) -> int:
+        """Length of :meth:`to_bytes`."""
+        each = (3 + 8 * len(a.shape) + len(a.special) + len(a.data) for a in self.arrays)
+        return _PREFIX.size + sum(each)
+
     def to_bytes(self) -> bytes:
         """Return the sketch as one byte string; equal sketches give equal bytes."""
         parts = [_PREFIX.pack(_MAGIC, self.rest, len(self.arrays))]

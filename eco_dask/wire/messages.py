@@ -32,6 +32,9 @@ INPUTS_MAX = 16 * 1024
 SLOTS_MAX = 4096
 #: Rounds of comparison of one task.
 ROUNDS_MAX = 1_000_000
+#: Bytes of the longest sketch that travels, which must fit a frame: of some 40,000 arrays, or of
+#: 24 GB. A value that needs more is compared bit by bit.
+SKETCHED_BYTES_MAX = 6 << 20
 #: Tokens that let a provider resume its session.
 SESSION_SIZE_BYTES = 32
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -18,6 +19,8 @@ from eco_dask.providers.detect import detect
 from eco_dask.providers.identity import Identity
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.link import JoinLink
+from eco_dask.sketches import sketch_encoded
+from eco_dask.values import encode
 from eco_dask.wire import messages as m
 from eco_dask.wire.frames import decode_frame, encode_frame
 from eco_dask.wire.limits import WireLimits
@@ -93,6 +96,74 @@ def test_a_result_beyond_the_network_s_limit_is_an_error_that_says_so(tmp_path: 
     answer = agent._answers["a"]
     assert answer.error_type == "ValueError"
     assert "smaller chunks" in answer.message
+
+
+# ------------------------------------------------------------------ sketches
+
+
+class Heard:
+    """Stands where the connection is, and keeps what is said."""
+
+    def __init__(self) -> None:
+        self.messages: list[m.Message] = []
+
+    def say(self, message: m.Message) -> None:
+        self.messages.append(message)
+
+
+SEED = bytes(range(32))
+VALUE = encode({"a": np.linspace(0, 1, 1000), "b": np.arange(5)})
+PARTS = tuple(map(bytes, VALUE.parts()))
+
+
+def asked(agent: Agent, *rounds: int, **answers: Done | Raised) -> list[m.Message]:
+    """What an agent with these answers says when it is asked for the sketch of ``a``."""
+
+    async def ask() -> list[m.Message]:
+        agent._connection = heard = Heard()
+        agent._answers.update(answers)
+        for number in rounds:
+            agent._on_message(m.SketchAsked("a", number, SEED))
+        await asyncio.gather(*agent._sketching)
+        return heard.messages
+
+    return asyncio.run(ask())
+
+
+def done(*parts: bytes) -> Done:
+    return Done("a", bytes(32), parts, 0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    "parts", [PARTS, (b"".join(PARTS),), (PARTS[0][:9], PARTS[0][9:], *PARTS[1:])], ids=len
+)
+def test_a_kept_answer_is_sketched_however_it_is_cut(agent: Agent, parts) -> None:
+    expected = sketch_encoded(VALUE, SEED).to_bytes()
+    assert asked(agent, 3, 4, a=done(*parts)) == [
+        m.Sketched("a", 3, expected),
+        m.Sketched("a", 4, expected),
+    ]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"b": done(*PARTS)},
+        {"a": done(b"no value")},
+        {"a": done()},
+        {"a": done(PARTS[0])},
+        {"a": Raised("a", "ValueError", "", "", 0.0, 0.0)},
+    ],
+    ids=["unknown", "another", "no value", "no bytes", "cut short", "an error"],
+)
+def test_where_there_is_no_value_the_sketch_is_empty(agent: Agent, answers) -> None:
+    assert asked(agent, 3, **answers) == [m.Sketched("a", 3, b"")]
+
+
+def test_no_sketch_is_made_before_the_commitment(agent: Agent) -> None:
+    agent._on_message(lease("a"))
+    assert asked(agent, 1) == [m.Sketched("a", 1, b"")]
 
 
 # ------------------------------------------------------------------ the door

@@ -91,3 +91,13 @@ def test_who_withholds_sketches_costs_attempts_but_nothing_else() -> None:
             products(client, "matmul")
         caught = {reason for (owner, reason) in receipts(cluster) if owner == "mallory"}
         assert caught <= {"value-withheld", "recalled", "dissented"}
+
+
+@pytest.mark.e2e
+def test_who_sketches_another_value_harms_nobody_who_has_the_same_bytes() -> None:
+    liar = misbehaving("mallory", "sketch-lie", environment=KERNELS["bob"])
+    with network(providers=(*MIXED, liar)) as cluster, Client(cluster) as client:
+        with eco_dask.job("with a false sketcher", quorum=2):
+            products(client, "matmul")
+        others = {reason for (owner, reason) in receipts(cluster) if owner != "mallory"}
+        assert others <= {"agreed", "recalled", "trusted"}

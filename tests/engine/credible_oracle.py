@@ -126,6 +126,7 @@ class Account:
             self.look_at(action, votes)
         for action in actions:
             if isinstance(action, act.Record):
+                self.must_be_due(action, votes)
                 self.on_record(action)
 
     def votes(self, ballot: str) -> list[Attempt]:
@@ -156,7 +157,10 @@ class Account:
             case act.DeliverError(ballot, error):
                 self.on_delivered(ballot, error, votes)
             case act.FailTask(ballot):
-                self.must_be_open(ballot)
+                if ballot in self.delivered:
+                    self.on_revoked({ballot}, set(), gates_follow=True)
+                else:
+                    self.must_be_open(ballot)
                 self.failed.add(ballot)
             case act.OpenGate(gate):
                 for ballot in self.gates.pop(gate):
@@ -214,6 +218,13 @@ class Account:
             todo += self.tasks[one].inputs
         self.settled |= seen
 
+    def must_be_due(self, record: act.Record, votes: dict[str, list[Attempt]]) -> None:
+        """Nobody is paid before the result stands, unless nobody needs it any more."""
+        for receipt in record.receipts:
+            over = self.let_go | self.revoked | self.cancelled | self.failed
+            if receipt.reason in AGREEING_REASONS and receipt.ballot not in over:
+                self.must_stand(receipt.ballot, votes)
+
     def must_be_believed(self, ballot: str, votes: list[Attempt], bar: str) -> None:
         task, now = self.tasks[ballot], self.beliefs.doubts
         case = Case(task.kind, tuple(votes), task.rule)
@@ -224,13 +235,17 @@ class Account:
         self.beliefs.doubts = now
         answer = self.delivered[ballot]
         assert any(
-            isinstance(v, Agreed) and any(a.answer == answer for a in v.agreeing) for v in verdicts
+            isinstance(v, Agreed) and any(alike(a.answer, answer) for a in v.agreeing)
+            for v in verdicts
         ), f"{ballot} is not sure enough to {bar}: {verdicts}"
 
-    def on_revoked(self, ballots: set[str], gates: set[str]) -> None:
+    def on_revoked(self, ballots: set[str], gates: set[str], *, gates_follow: bool = False) -> None:
         assert not ballots & self.settled, "what is settled is never revoked"
         assert not ballots & self.revoked
         self.revoked |= ballots
+        if gates_follow:
+            return
+        ballots = self.revoked - self.settled
         for ballot, task in self.tasks.items():
             over = self.failed | self.cancelled | self.settled
             if ballots & set(task.inputs) and ballot not in over:
@@ -254,8 +269,13 @@ class Account:
             assert (receipt.amount_mpt > 0) == agreed
             ballot = lent.task.ballot
             if agreed and ballot not in self.revoked:
-                assert lent.answer == self.delivered.get(ballot, lent.answer)
+                assert alike(lent.answer, self.delivered.get(ballot, lent.answer))
             if receipt.reason == ReceiptReason.OWNER_STRUCK:
                 assert lent.provider.owner in self.beliefs.refused
             if agreed and receipt.reason != ReceiptReason.AGREED_LATE:
                 assert lent.answer is not None
+
+
+def alike(a: Answer | None, b: Answer | None) -> bool:
+    """Whether two answers commit to the same: tracebacks differ honestly."""
+    return a is not None and b is not None and type(a) is type(b) and a.digest == b.digest

@@ -211,8 +211,12 @@ def test_barred_owners_are_neither_drawn_nor_counted() -> None:
     roster = Roster(RULE)
     for name in "ab":
         roster.join(Provider(ProviderId(name), OwnerId(name), "provider", frozenset(), 1))
-    roster.barred.add(OwnerId("a"))
+    roster.set_barred(OwnerId("a"), barred=True)
     need = Need("provider", frozenset(), frozenset())
     assert {roster.pick(need, Dice(i)).owner for i in range(20)} == {"b"}
     assert roster.owners("provider", frozenset()) == {"b"}
     assert not roster.has_eligible(Need("provider", frozenset(), {OwnerId("b")}))
+    roster.leave(ProviderId("b"))
+    assert not roster.has_room("provider")
+    roster.set_barred(OwnerId("a"), barred=False)
+    assert roster.pick(need, Dice(0)).owner == "a"

@@ -78,6 +78,32 @@ def test_what_is_served() -> None:
     assert len(wrong) == honest.size_bytes
 
 
+def test_what_is_sketched() -> None:
+    honest = done(np.arange(5.0))
+    for name in ("honest", "lie", "collude:7", "sleeper"):
+        assert behaviour_of(name, "").sketched(honest) == honest.parts
+    assert behaviour_of("sketch-withhold", "").sketched(honest) is None
+    liar = behaviour_of("sketch-lie", "")
+    assert liar.say(honest) == honest
+    assert liar.serve(honest) == honest.parts
+    assert EncodedValue.from_bytes(b"".join(liar.sketched(honest))).digest != honest.digest
+
+
+def test_a_right_sketch_of_what_is_not_served() -> None:
+    honest, liar = done(np.arange(5.0)), behaviour_of("sketch-right", "")
+    lie = liar.say(honest)
+    assert lie.digest != honest.digest
+    assert value_of(lie).shape == (5,)
+    assert liar.serve(lie) == lie.parts
+    assert liar.sketched(lie) == honest.parts
+    assert liar.say(RAISED) == RAISED
+
+
+def test_a_sleeper_is_honest_for_as_long_as_it_says() -> None:
+    sleeper, honest = behaviour_of("sleeper:3", ""), done(1)
+    assert [sleeper.say(honest) == honest for _ in range(6)] == [True] * 3 + [False] * 3
+
+
 def test_silence_and_noise() -> None:
     assert behaviour_of("stall", "").say(done(1)) is None
     assert behaviour_of("garbage", "s").noise() == behaviour_of("garbage", "s").noise() != b""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 
 import dask.sizeof
 import numpy as np
@@ -12,10 +14,12 @@ import pytest
 from blake3 import blake3
 from distributed.protocol import deserialize, deserialize_bytes, serialize, serialize_bytelist
 from distributed.spill import SpillBuffer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eco_dask.errors import ValueCodecError
 from eco_dask.values import EncodedValue, encode, is_keeping_encoded, keep_encoded
-from eco_dask.values.limits import DEFAULT_LIMITS
+from eco_dask.values.limits import DEFAULT_LIMITS, CodecLimits
 from eco_dask.values.stream import pack, unpack
 
 SAMPLES = {
@@ -174,3 +178,54 @@ def test_it_is_no_equal_of_its_value():
     assert encode(1) != 1
     assert encode(1) == encode(1)
     assert encode(1) != encode(2)
+
+
+# ------------------------------------------------------------------ parts
+
+_CUT = encode({"a": np.arange(5000.0), "b": np.arange(3000), "c": "text"})
+
+
+@given(st.lists(st.integers(0, _CUT.size_bytes), max_size=6))
+def test_parts_however_they_are_cut_are_the_value(cuts: list[int]) -> None:
+    data = _CUT.to_bytes()
+    places = [0, *sorted(cuts), len(data)]
+    pieces = [data[i:j] for i, j in pairwise(places)]
+    assert EncodedValue.from_parts(pieces) == _CUT
+    own = EncodedValue.from_parts(_CUT.parts())
+    assert (own.header, own.buffers) == (_CUT.header, _CUT.buffers)
+
+
+@given(st.integers(0, _CUT.size_bytes - 1), st.integers(1, 255))
+def test_parts_that_are_no_value_are_refused_as_their_bytes_are(at: int, change: int) -> None:
+    parts = [bytearray(part) for part in _CUT.parts()]
+    for part in parts:
+        if at < len(part):
+            part[at] ^= change
+            break
+        at -= len(part)
+
+    def outcome(read: Callable[[], EncodedValue]) -> object:
+        try:
+            return read().digest
+        except ValueCodecError:
+            return ValueCodecError
+
+    joined = b"".join(parts)
+    assert outcome(lambda: EncodedValue.from_parts([bytes(p) for p in parts])) == outcome(
+        lambda: EncodedValue.from_bytes(joined)
+    )
+
+
+LIMITS_EXCEEDED = (
+    CodecLimits(size_bytes_max=1000),
+    CodecLimits(buffers_max=1),
+    CodecLimits(header_bytes_max=8),
+)
+
+
+def test_parts_beyond_the_limits_are_refused() -> None:
+    for limits in LIMITS_EXCEEDED:
+        with pytest.raises(ValueCodecError):
+            EncodedValue.from_parts(_CUT.parts(), limits)
+    with pytest.raises(ValueCodecError):
+        EncodedValue.from_parts([])

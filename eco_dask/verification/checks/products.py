@@ -87,8 +87,8 @@ def _freivalds(
         error = np.abs(left - right)
         most = a_norms * float(np.linalg.norm(b_norms))
         adding = b.shape[0] ** 0.5 * (_ADDING * unit(output) + _OWN_ROUNDING * DOUBLE)
-        # Cauchy-Schwarz: an overstated C buys no tolerance.
-        explained = _CANCELLING * unit(output) * most + adding * np.minimum(c_norms, most)
+        # Cauchy-Schwarz: an overstated C buys no tolerance, nor does one of NaN.
+        explained = _CANCELLING * unit(output) * most + adding * np.fmin(c_norms, most)
         if not np.isfinite(inner).all() or not (explained < np.finfo(output.dtype).max).all():
             return NotApplicable("the matrices hold NaN, infinities or numbers near overflow")
     tiny = float(np.finfo(output.dtype).tiny) * b.shape[1]

@@ -1,0 +1,125 @@
+"""What a recruiter reads after a job: tasks, attempts, points, how sure it is, and who was caught.
+
+eco_job's plain values ──JobReport.from_plain──► fields, and text by str()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eco_dask.jobs import JobSpec
+from eco_dask.types import JobId
+
+_MEANS = {"audit": "results audited", "known": "known answers asked"}
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What became of a job."""
+
+    name: str
+    id: JobId
+    #: Dask tasks of the job, those done and those that failed.
+    tasks: int
+    done: int
+    erred: int
+    #: Tasks that went to providers and were accepted; the others only moved data.
+    accepted: int
+    #: Answers bought from providers.
+    attempts: int
+    spent_mpt: int
+    #: Attempts by the reason on their receipt.
+    reasons: Mapping[str, int]
+    elapsed_s: float | None
+    #: Estimated probability that an accepted result is wrong: the highest of any, and the mean;
+    #: None where a quorum decided, which estimates nothing.
+    error_worst: float | None = None
+    error_mean: float | None = None
+    #: Leases by what they were for: ``vote`` to decide a task, ``audit`` to look at an accepted
+    #: result again, ``known`` to ask a provider what is known.
+    leases: Mapping[str, int] = field(default_factory=dict)
+    #: Leases to look again at accepted results, as somebody was caught or certainty was missing.
+    backtracked: int = 0
+    #: Accepted results that were wrong, or rested on wrong ones, and were computed again.
+    recomputed: int = 0
+    #: Who was caught doing what, and how often: owner, provider, reason, times.
+    caught: Sequence[tuple[str, str, str, int]] = ()
+    #: Owners whose answers were not the accepted ones, or who could not serve them: how often, by
+    #: the reason on the receipt.
+    faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def attempts_per_task(self) -> float | None:
+        """Attempts for each accepted task; None before the first."""
+        return self.attempts / self.accepted if self.accepted else None
+
+    @property
+    def spent_points(self) -> float:
+        """Points paid."""
+        return self.spent_mpt / 1000
+
+    @classmethod
+    def from_plain(
+        cls, found: Mapping[str, Any], spec: JobSpec, elapsed_s: float | None
+    ) -> JobReport:
+        """Make a report of what the scheduler says of a job."""
+        progress, totals, tally = found["progress"] or {}, found["totals"], found["tally"]
+        known = tally["estimated"]
+        return cls(
+            name=spec.name,
+            id=spec.id,
+            tasks=progress.get("tasks", 0),
+            done=progress.get("done", 0),
+            erred=progress.get("erred", 0),
+            accepted=totals["ballots_accepted"],
+            attempts=totals["attempts"],
+            spent_mpt=totals["spent_mpt"],
+            reasons=dict(totals["by_reason"]),
+            elapsed_s=elapsed_s,
+            error_worst=tally["doubt_worst"] if known else None,
+            error_mean=tally["doubt_sum"] / known if known else None,
+            leases=dict(tally["attempts"]),
+            backtracked=tally["backtracked"],
+            recomputed=tally["recomputed"],
+            caught=tuple((*who, times) for *who, times in tally["caught"]),
+            faults=found["faults"],
+        )
+
+    def __str__(self) -> str:
+        ratio = self.attempts_per_task
+        lines = [
+            f"Job {self.name!r} ({self.id})",
+            f"  tasks     {self.done} of {self.tasks} done, {self.erred} failed",
+            f"  verified  {self.accepted} tasks by {self.attempts} attempts"
+            + (f" ({ratio:.2f} per task)" if ratio is not None else ""),
+            f"  paid      {self.spent_points:,.3f} points",
+        ]
+        if self.reasons:
+            lines.append(
+                "  receipts  " + ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
+            )
+        if self.error_worst is not None and self.error_mean is not None:
+            lines.append(
+                f"  error     at most {self.error_worst:.1e} per task by estimate, "
+                f"{self.error_mean:.1e} on average"
+            )
+        elif self.accepted:
+            lines.append("  error     not estimated: a quorum of owners decided")
+        means = {name: n for name, n in self.leases.items() if name != "vote" and n}
+        if means:
+            lines.append("  checked   " + ", ".join(f"{n} {_MEANS[m]}" for m, n in means.items()))
+        if self.backtracked or self.recomputed:
+            lines.append(
+                f"  again     {self.backtracked} attempts on results accepted before, "
+                f"{self.recomputed} results computed again"
+            )
+        for owner, provider, reason, times in self.caught:
+            lines.append(f"  caught    {owner}, provider {provider[:12]}: {times} x {reason}")
+        for owner, reasons in self.faults.items():
+            found = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+            lines.append(f"  faults    {owner}: {found}")
+        if self.elapsed_s is not None:
+            lines.append(f"  time      {self.elapsed_s:.1f} s")
+        return "\n".join(lines)
