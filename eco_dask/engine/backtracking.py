@@ -43,6 +43,7 @@ class Backtracking:
         """Revoke a result as another answer is right: who gave that is paid."""
         self._revoke(ballot)
         self._engine.standing.believe(ballot, verdict)
+        self._engine.known.withdraw(ballot)
         self._engine.settling.settle(ballot)
 
     def refute(self, ballot: Ballot, given: Iterable[HeldLease]) -> None:
@@ -68,7 +69,6 @@ class Backtracking:
             self._remember(ballot.task.ballot)
         for gate in gates:
             self._gates.leave(gate)
-        self._engine.known.withdraw(root)
         revoked = tuple(b.task.ballot for b in fallen if not (failed and b is root))
         broken = tuple(gate.id for gate in gates if gate.id is not None)
         if revoked or broken:
@@ -80,7 +80,7 @@ class Backtracking:
     def _end(self, ballot: Ballot) -> None:
         """End a ballot that rests on a wrong result: what was accepted is paid all the same."""
         if ballot.phase == "standing":
-            self._engine.standing.end(ballot)
+            self._engine.standing.end(ballot, kept=False)
         else:
             self._engine.settling.close(ballot, ReceiptReason.CANCELLED)
 

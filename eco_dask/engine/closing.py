@@ -115,7 +115,7 @@ class Closing:
         if ballot is None or ballot.phase == "closed" or ballot.delivered:
             return
         if ballot.phase == "standing":
-            self._engine.standing.end(ballot)
+            self._engine.standing.end(ballot, kept=False)
         else:
             self._settling.close(ballot, ReceiptReason.CANCELLED)
 

@@ -280,10 +280,13 @@ class Standing:
             and ballot.delivered
             and not (ballot.carries or ballot.awaited or ballot.wanted or ballot.pending)
         ):
-            self.end(ballot)
+            self.end(ballot, kept=True)
 
-    def end(self, ballot: Ballot) -> None:
-        """Settle a ballot whose result nobody needs: pay what is believed at its bar now."""
+    def end(self, ballot: Ballot, *, kept: bool) -> None:
+        """Settle a ballot whose result nobody needs: pay what is believed at its bar now.
+
+        ``kept`` says whether the gateway could still have the task done, as one that is known.
+        """
         self._engine.want(ballot, 0)
         self._engine.rounds.drop(ballot)
         verdict = self._policy.judge(ballot.case, "flow")
@@ -293,6 +296,8 @@ class Standing:
             self._settling.close(ballot, reason)
             return
         self.believe(ballot, verdict)
+        if not kept:
+            self._engine.known.withdraw(ballot)
         self._settling.settle(ballot)
 
     def believe(self, ballot: Ballot, verdict: Agreed) -> None:

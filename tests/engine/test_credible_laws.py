@@ -126,7 +126,7 @@ class CredibleMachine(RuleBasedStateMachine):
             TaskKind("k"),
             JobId("j"),
             Payer("recruiter:r"),
-            RULE if not quorum else QuorumRule(1, 1),
+            RULE if not quorum else QuorumRule(1, 1, "exact"),
             inputs=tuple({BallotId(pick(i, from_)) for i in picks}) if from_ else (),
             wanted=wanted,
             checkable=checkable,
