@@ -35,6 +35,8 @@ class Rounds:
 
     def start(self, ballot: Ballot) -> bool:
         """Ask for the sketches that a ballot's answers need; say whether it waits for some."""
+        if len(ballot.leases) < 2 and (ballot.winner is None or not ballot.leases):  # noqa: PLR2004
+            return bool(ballot.awaited)
         attempts = _compared(ballot)
         case = Case(ballot.task.kind, tuple(attempts), ballot.task.rule)
         leases = frozenset(a.lease for a in attempts)

@@ -141,3 +141,24 @@ def test_an_unsettled_task_whose_answer_several_gave_is_known_too_and_takes_one_
     assert net.beliefs.told["d", True, "known"] == 1
     words = net.gate("g", "t")
     assert set(words) == {"b agreed paid", "c agreed paid", "d agreed paid", "open g"}
+
+
+def test_what_was_revoked_or_cancelled_is_known_no_more() -> None:
+    net = CredibleNet("a", audits=0.0)
+    net.flow("t", "2")
+    net.slots("a", 0)
+    net.join("z")
+    net.put("busy")
+    net.join("b c d")
+    net.gate("g", "t")
+    assert "revoke t g" in net.answer_all(t="1")
+    assert "t" in net.forgotten
+    net.flow("x")
+    net.put("u", "x", wanted=True)
+    net.answer_all(u="1")  # held back until x stands
+    net.cancel("u")
+    assert "u" in net.forgotten
+    net.beliefs.quizzes = 1.0
+    net.join("e*9")
+    net.put("v")
+    assert net.due("t") == net.due("u") == []
