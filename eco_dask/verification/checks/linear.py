@@ -20,13 +20,20 @@ _BLOCK = 1 << 16
 #: (see ``verification.projections``); stated for m = 10.
 ONE_VECTOR = 1 - 0.082
 _SAFETY = 2.0
+#: Norms whose squares, and products of two, are numbers of full precision.
+_NORM_MIN, _NORM_MAX = 1e-70, 1e70
 #: Epsilon of double precision, in which checks are computed.
 DOUBLE = float(np.finfo(np.float64).eps)
 
 
 def is_floating(*arrays: Any) -> bool:
-    """Whether all are numpy arrays of floats or complex numbers of numpy's usual sizes."""
-    return all(isinstance(a, np.ndarray) and a.dtype.char in "fdFD" for a in arrays)
+    """Whether all are numpy arrays of floats or complex numbers of numpy's usual sizes.
+
+    In this machine's byte order: functions return that, whatever order their input has.
+    """
+    return all(
+        isinstance(a, np.ndarray) and a.dtype.char in "fdFD" and a.dtype.isnative for a in arrays
+    )
 
 
 def matrix(value: Any) -> Array | None:
@@ -79,12 +86,18 @@ def _step(length: int) -> int:
 
 
 def norm(a: Array) -> float:
-    """Return the norm of all numbers of an array, in double precision."""
+    """Return the norm of all numbers of an array, in double precision.
+
+    NaN if it is so large or small that squares and products on the way may overflow or vanish:
+    nothing can be said of such numbers.
+    """
     if a.dtype.char in "dD":
-        return float(np.linalg.norm(a))
-    flat = a.reshape(-1)
-    blocks = (_wide(flat[i : i + _BLOCK]) for i in range(0, flat.size, _BLOCK))
-    return float(np.sqrt(sum(float(np.vdot(block, block).real) for block in blocks)))
+        found = float(np.linalg.norm(a))
+    else:
+        flat = a.reshape(-1)
+        blocks = (_wide(flat[i : i + _BLOCK]) for i in range(0, flat.size, _BLOCK))
+        found = float(np.sqrt(sum(float(np.vdot(block, block).real) for block in blocks)))
+    return found if found == 0 or _NORM_MIN <= found <= _NORM_MAX else float("nan")
 
 
 def judged(what: str, error: Array | float, explained: Array | float, power: float) -> CheckVerdict:

@@ -104,8 +104,9 @@ def _rounding(a: Array) -> float:
 
 def _columns_times(x: Array, b: Array, seed: bytes) -> tuple[Array, Array]:
     """Return solution and right-hand side as one column each."""
-    wide = np.result_type(b.dtype, np.float64)
     if b.ndim == 1:
-        return x.astype(wide), b.astype(wide)
+        # Each in its own kind: a complex system has a complex solution for real numbers, too.
+        wide = [v.astype(np.result_type(v.dtype, np.float64)) for v in (x, b)]
+        return wide[0], wide[1]
     r = uniform(seed, b"columns", b.shape[1])
     return times(x, r), times(b, r)
