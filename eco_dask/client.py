@@ -131,7 +131,7 @@ def job(
         Accepted probability that a result is wrong, more than 0 and at most 0.05. A task is done
         once where its provider is trusted that far, and more often elsewhere.
     flow_error : float, optional
-        The same of results that only further tasks use. Without effect yet: ``error`` holds.
+        The same of results that only further tasks use. Default: ten times ``error``.
     compare : {"auto", "exact", "close"}, optional
         Which answers are the same: of the same bits, or equal but for rounding. Default, "auto":
         as kind of task and dtype suggest.

@@ -80,6 +80,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._data_directory = data_directory
         self.jobs: dict[JobId, JobProgress] = {}
         self.gateways: dict[str, GatewayView] = {}
+        #: Keys that finished and that the scheduler still knows.
+        self._finished: set[Any] = set()
 
     async def start(self, scheduler: Scheduler) -> None:
         """Open the books and offer the network's view to clients."""
@@ -126,7 +128,9 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             self._count(annotation)
 
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
-        """Count finished tasks to their jobs."""
+        """Count finished tasks to their jobs, those that are computed again once."""
+        if finish == "forgotten":
+            self._finished.discard(key)
         if start != "processing" or finish not in ("memory", "erred"):
             return
         ts = self._scheduler.tasks.get(key)
@@ -135,7 +139,9 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         if progress is None:
             return
         if finish == "memory":
-            progress.done += 1
+            # What turned out wrong, or was lost, is computed again: it is one task all the same.
+            progress.done += key not in self._finished
+            self._finished.add(key)
         else:
             progress.erred += 1
         progress.ended_at_s = time.time()

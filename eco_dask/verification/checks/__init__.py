@@ -3,7 +3,7 @@
     call, answer, seed ──checker──► Passed(power) | Failed(reason) | NotApplicable(reason)
 
 A check costs a small part of its task and proves nothing alone: a pass is evidence of a stated
-strength. Pure. Not plugged into the engine yet.
+strength. Pure.
 """
 
 from eco_dask.verification.checks.builtin import BUILTIN as BUILTIN
