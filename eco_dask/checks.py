@@ -3,7 +3,7 @@
     @eco_dask.checks.register(simulate)
     def check(call, output, seed): ...
 
-Registration and lookup only: ballots do not ask for checks yet.
+Registration and lookup only: ballots ask for the built-in checks so far.
 """
 
 from __future__ import annotations

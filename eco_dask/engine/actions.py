@@ -99,6 +99,8 @@ class ForgetTask:
     ballot: BallotId
     #: Estimated probability that the settled result is wrong; None where nobody estimated it.
     doubt: float | None = None
+    #: Nothing that was delivered rests on it: its doubt is not one of the job's results.
+    unused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

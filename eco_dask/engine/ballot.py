@@ -113,6 +113,8 @@ class Ballot:
     winner: Attempt | None = None
     #: Estimated probability that the believed answer is wrong; None where a quorum decided.
     doubt: float | None = None
+    #: It was let go of without anything delivered that rests on it.
+    unused: bool = False
     #: Leases of the answers that were believed together with the winner.
     camp: frozenset[LeaseId] = frozenset()
     #: How many answers were in when that was found.

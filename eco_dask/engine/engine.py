@@ -305,7 +305,7 @@ class Engine:
         self.rounds.drop(ballot)
         if self.ballots.pop(ballot.task.ballot, None) is not None:
             doubt = ballot.doubt if ballot.closed_as is None else None
-            self.do(ForgetTask(ballot.task.ballot, doubt))
+            self.do(ForgetTask(ballot.task.ballot, doubt, ballot.unused))
 
     def ballot(self, ballot: BallotId) -> Ballot | None:
         """Return a ballot that is not over."""

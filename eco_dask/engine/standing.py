@@ -289,6 +289,7 @@ class Standing:
         """
         self._engine.want(ballot, 0)
         self._engine.rounds.drop(ballot)
+        ballot.unused = True
         verdict = self._policy.judge(ballot.case, "flow")
         if not isinstance(verdict, Agreed):
             disputed = isinstance(verdict, Disputed)

@@ -231,7 +231,7 @@ class Orders:
     def _forget(self, action: do.ForgetTask) -> None:
         submission = self._gateway.standing.forget(action.ballot)
         if submission is not None:
-            self._tally(submission).settled(action.ballot, action.doubt)
+            self._tally(submission).settled(action.ballot, action.doubt, unused=action.unused)
 
     def _tally(self, submission: Submission) -> JobTally:
         return self.tallies.of(submission.job)

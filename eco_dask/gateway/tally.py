@@ -42,9 +42,14 @@ class JobTally:
         if doubt is not None:
             self.open[ballot] = doubt
 
-    def settled(self, ballot: BallotId, doubt: float | None) -> None:
-        """A result is final; None if its estimate is the one that it was accepted with."""
+    def settled(self, ballot: BallotId, doubt: float | None, *, unused: bool = False) -> None:
+        """A result is final; None if its estimate is the one that it was accepted with.
+
+        One that nothing delivered rests on may have flowed at less than the job's error.
+        """
         first = self.open.pop(ballot, None)
+        if unused:
+            return
         final = doubt if doubt is not None else first
         if final is not None:
             self.estimated += 1

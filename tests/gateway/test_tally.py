@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eco_dask.gateway.tally import JOBS_KEPT, JobTally, Tallies, summed
+from eco_dask.types import BallotId
 
 
 def test_an_accepted_result_counts_with_its_last_estimate():
@@ -54,3 +55,13 @@ def test_only_the_latest_jobs_are_remembered():
         tallies.of(f"job-{i}").backtracked = i
     assert tallies.find("job-0") is None
     assert tallies.find("job-1").backtracked == 1
+
+
+def test_what_nothing_delivered_rests_on_is_no_result_of_the_job() -> None:
+    tally = JobTally()
+    tally.accepted(BallotId("a"), 0.02)
+    tally.accepted(BallotId("b"), 1e-4)
+    tally.settled(BallotId("a"), 0.02, unused=True)
+    tally.settled(BallotId("b"), 1e-4)
+    plain = tally.to_plain()
+    assert (plain["estimated"], plain["doubt_worst"]) == (1, 1e-4)
