@@ -4,9 +4,9 @@
     the same crowds ──m-first, BOINC's adaptive replication──► the same
 
 200 providers, all newcomers, do 300 tasks each (and 50, which is harder) at ``error=1e-3``, with no
-trusted worker to decide anything. Each result is delivered as soon as it is accepted
-(``sabotage_network.STREAMED``); behind gates, all of a run would be one job, delivered at its end,
-as in the published simulations that this is compared with.
+trusted worker to decide anything. All of a run is one job behind a gate, delivered at its end, as
+in the published simulations that this is compared with; ``sabotage_network.STREAMED`` delivers
+each result as soon as it is accepted instead, which is harder.
 
 Figures
 -------

@@ -44,8 +44,8 @@ JITTER = 0.2
 TICK_S = 1.0
 #: A run that waits this long for nothing is stuck, which is a bug.
 STUCK_S = 1000.0
-#: The engine holds no gates yet: every result is judged and delivered as it comes.
-STREAMED = True
+#: Whether every result is delivered as it comes, rather than all of a job behind its gate.
+STREAMED = False
 #: Passes of a provider after which the cold start counts as over.
 COLD_TASKS = 100
 
