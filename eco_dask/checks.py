@@ -3,7 +3,8 @@
     @eco_dask.checks.register(simulate)
     def check(call, output, seed): ...
 
-Registration and lookup only: ballots ask for the built-in checks so far.
+They travel with the jobs made after that, ``with eco_dask.job(error=...)``, and are run by trusted
+workers; where none is connected, answers are decided without.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ __all__ = [
     "NotApplicable",
     "Passed",
     "checker_of",
+    "own_checks",
     "register",
-    "registered",
     "run_check",
     "unregister",
 ]
@@ -82,9 +83,11 @@ def unregister(function: Callable[..., Any]) -> None:
     _registered.pop(function, None)
 
 
-def registered() -> dict[Callable[..., Any], Checker]:
-    """Return the recruiter's own checks, by function."""
-    return dict(_registered)
+def own_checks() -> tuple[tuple[str, bytes], ...]:
+    """Return the recruiter's own checks as they travel with a job: function's name, pickle."""
+    import cloudpickle
+
+    return tuple((name_of(f), cloudpickle.dumps(check)) for f, check in _registered.items())
 
 
 def run_check(

@@ -15,6 +15,7 @@ from typing import Any
 import dask
 from distributed import Client, get_client
 
+from eco_dask.checks import own_checks
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.report import JobReport
@@ -165,6 +166,7 @@ def job(
         require=_tags(require or ()),
         trusted=trusted,
         classes=registered_references(),
+        checks=own_checks(),
     )
     return Job(spec)
 

@@ -49,6 +49,8 @@ class JobSpec:
     trusted: bool = False
     #: References to the classes whose values may travel, ``module:qualname``.
     classes: tuple[str, ...] = ()
+    #: Checks of the recruiter's own: name of the task's function, and the pickled checker.
+    checks: tuple[tuple[str, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         if self.quorum is not None and self.error is not None:
@@ -94,6 +96,7 @@ class JobSpec:
         given = dict(annotation)
         given["require"] = tuple(given.get("require") or ())
         given["classes"] = tuple(given.get("classes") or ())
+        given["checks"] = tuple((name, checker) for name, checker in given.get("checks") or ())
         try:
             return cls(**given)
         except TypeError as error:

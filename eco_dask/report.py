@@ -12,7 +12,11 @@ from typing import Any
 from eco_dask.jobs import JobSpec
 from eco_dask.types import JobId
 
-_MEANS = {"audit": "results audited", "known": "known answers asked"}
+_MEANS = {
+    "audit": "results audited",
+    "known": "known answers asked",
+    "check": "answers put to the recruiter's own checks",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +42,16 @@ class JobReport:
     error_worst: float | None = None
     error_mean: float | None = None
     #: Leases by what they were for: ``vote`` to decide a task, ``audit`` to look at an accepted
-    #: result again, ``known`` to ask a provider what is known.
+    #: result again, ``known`` to ask a provider what is known, ``check`` to have a trusted worker
+    #: run a check of the recruiter's own.
     leases: Mapping[str, int] = field(default_factory=dict)
     #: Leases to look again at accepted results, as somebody was caught or certainty was missing.
     backtracked: int = 0
     #: Accepted results that were wrong, or rested on wrong ones, and were computed again.
     recomputed: int = 0
-    #: Who was caught doing what, and how often: owner, provider, reason, times.
+    #: Whose answers were wrong, or not served as committed to: owner, provider, reason on the
+    #: receipts, times.
     caught: Sequence[tuple[str, str, str, int]] = ()
-    #: Owners whose answers were not the accepted ones, or who could not serve them: how often, by
-    #: the reason on the receipt.
-    faults: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def attempts_per_task(self) -> float | None:
@@ -83,8 +86,7 @@ class JobReport:
             leases=dict(tally["attempts"]),
             backtracked=tally["backtracked"],
             recomputed=tally["recomputed"],
-            caught=tuple((*who, times) for *who, times in tally["caught"]),
-            faults=found["faults"],
+            caught=tuple((*who, times) for *who, times in found["faults"]),
         )
 
     def __str__(self) -> str:
@@ -117,9 +119,6 @@ class JobReport:
             )
         for owner, provider, reason, times in self.caught:
             lines.append(f"  caught    {owner}, provider {provider[:12]}: {times} x {reason}")
-        for owner, reasons in self.faults.items():
-            found = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
-            lines.append(f"  faults    {owner}: {found}")
         if self.elapsed_s is not None:
             lines.append(f"  time      {self.elapsed_s:.1f} s")
         return "\n".join(lines)

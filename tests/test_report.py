@@ -13,18 +13,20 @@ TALLY = {
     "estimated": 4,
     "doubt_sum": 0.002,
     "doubt_worst": 0.001,
-    "caught": [["eve", "p-0123456789abcdef", "dissented", 1]],
     "backtracked": 1,
     "recomputed": 3,
 }
 
 
-def report(**changes: Any) -> JobReport:
+CAUGHT = (("eve", "p-0123456789abcdef", "dissented", 1),)
+
+
+def report(caught: Any = CAUGHT, **changes: Any) -> JobReport:
     found = {
         "progress": {"tasks": 4, "done": 4, "erred": 0},
         "totals": TOTALS,
         "tally": TALLY | changes,
-        "faults": {},
+        "faults": [list(each) for each in caught],
     }
     return JobReport.from_plain(found, JobSpec("job-1", "trend"), 2.0)
 
@@ -34,7 +36,7 @@ def test_figures_become_fields() -> None:
     assert (found.error_worst, found.error_mean) == (0.001, 0.0005)
     assert found.leases == {"vote": 5, "audit": 2}
     assert (found.backtracked, found.recomputed) == (1, 3)
-    assert found.caught == (("eve", "p-0123456789abcdef", "dissented", 1),)
+    assert found.caught == CAUGHT
     assert (found.spent_points, found.attempts_per_task) == (1.5, 1.75)
 
 
@@ -57,5 +59,5 @@ def test_a_quorum_estimates_nothing_and_says_so() -> None:
 
 
 def test_what_did_not_happen_is_not_mentioned() -> None:
-    text = str(report(attempts={"vote": 7}, caught=[], backtracked=0, recomputed=0))
+    text = str(report(attempts={"vote": 7}, caught=(), backtracked=0, recomputed=0))
     assert not {"checked", "again", "caught"} & set(text.split())

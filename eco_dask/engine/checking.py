@@ -19,9 +19,6 @@ from eco_dask.verification.rules import CredibilityRule
 if TYPE_CHECKING:
     from eco_dask.engine.engine import Engine
 
-#: A check that finds less than this share of wrong answers says nothing of who passed it.
-POWER_TOLD_MIN = 0.99
-
 
 class Checking:
     """Orders checks for the engine."""
@@ -69,8 +66,7 @@ class Checking:
         match verdict:
             case Passed(power):
                 held.attempt = replace(held.attempt, check_power=power)
-                if power >= POWER_TOLD_MIN:
-                    self._engine.learning.checked(ballot.case, held.attempt, right=True)
+                self._engine.learning.checked(ballot.case, held.attempt, power, right=True)
                 self._engine.go_on(ballot)
             case Failed():
                 self._refute(ballot, held, held.attempt)
@@ -87,7 +83,7 @@ class Checking:
         for held, attempt in ballot.answered:
             if attempt.answer == wrong.answer:
                 given.append(held)
-                engine.learning.checked(case, attempt, right=False)
+                engine.learning.checked(case, attempt, 1.0, right=False)
                 engine.settling.strike(held)
         if was_accepted and ballot.delivered:
             engine.standing.backtracking.refute(ballot, given)

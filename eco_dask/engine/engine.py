@@ -155,11 +155,6 @@ class Engine:
         """Unanswered leases of one provider."""
         return self.roster.leases_of(provider)
 
-    def ballot_of(self, lease: LeaseId) -> BallotId | None:
-        """Return the ballot of a lease without a receipt."""
-        held = self.leases.held.get(lease)
-        return held.ballot if held is not None else None
-
     def take_changed(self) -> set[OwnerId]:
         """Return the owners of whom something was learned since the last call."""
         changed, self.learning.changed = self.learning.changed, set()

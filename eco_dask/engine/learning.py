@@ -64,32 +64,28 @@ class Learning:
         means: Means = "agreed"
         if ballot.audit or any(a.trusted for a in camp):
             means = "audited"
-        alone = len(ballot.audited) == 1 and bool(ballot.audit)
         for attempt in case.attempts:
             right = attempt.lease in leases
             # Who is proved wrong after all is told of once more.
             if attempt.trusted or ballot.told.get(attempt.lease, not right) == right:
                 continue
-            drawn = alone and attempt.lease in ballot.audited and attempt.lease not in ballot.told
             ballot.told[attempt.lease] = right
             asked = ballot.leases[attempt.lease].purpose
             by: Means = "known" if asked == "known" else means
-            self._tell(case, attempt, by, right=right, drawn=drawn)
+            self._tell(case, attempt, by, right=right)
         return wrong
 
     def came_late(self, case: Case, attempt: Attempt, means: Means, *, right: bool) -> None:
         """Tell the policy of an answer that was compared with the accepted one afterwards."""
         if not attempt.trusted:
-            self._tell(case, attempt, means, right=right, drawn=False)
+            self._tell(case, attempt, means, right=right)
 
-    def checked(self, case: Case, attempt: Attempt, *, right: bool) -> None:
-        """Tell the policy of an answer that passed an algebraic check, or failed it."""
+    def checked(self, case: Case, attempt: Attempt, power: float, *, right: bool) -> None:
+        """Tell the policy of an answer that passed an algebraic check of that power, or failed."""
         if not attempt.trusted:
-            self._learn(Evidence(case.kind, attempt.owner, right, "checked"))
+            self._learn(Evidence(case.kind, attempt.owner, right, "checked", power=power))
 
-    def _tell(
-        self, case: Case, attempt: Attempt, means: Means, *, right: bool, drawn: bool
-    ) -> None:
+    def _tell(self, case: Case, attempt: Attempt, means: Means, *, right: bool) -> None:
         if not right and means != "known" and case.kind not in self._reproducible:
             return
         alike = tuple(
@@ -97,7 +93,7 @@ class Learning:
             for a in case.attempts
             if a.owner != attempt.owner and not a.trusted and self._policy.same(case, a, attempt)
         )
-        self._learn(Evidence(case.kind, attempt.owner, right, means, alike, drawn))
+        self._learn(Evidence(case.kind, attempt.owner, right, means, alike))
 
     def _learn(self, evidence: Evidence) -> None:
         self.changed.add(evidence.owner)

@@ -32,6 +32,19 @@ _REASON_CHARS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCall:
+    """A task whose function the recruiter registered a check for."""
+
+    run_spec: GraphNode
+    #: As for :func:`~eco_dask.gateway.packing.pack`.
+    inputs: Mapping[Any, object]
+    #: The checker, pickled by the recruiter's client; opaque here.
+    checker: bytes
+    #: References to the classes that the recruiter registered.
+    vouched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OwnCheck:
     """What is checked, and by what."""
 

@@ -48,11 +48,6 @@ def known_call(run_spec: GraphNode, inputs: Mapping[Any, object]) -> KnownCall |
     return _find(run_spec, lambda key: (_Given(inputs[key]), _nowhere) if key in inputs else None)
 
 
-def is_checkable(run_spec: GraphNode) -> bool:
-    """Whether a task may have a check, by its form alone; a few dictionary look-ups."""
-    return _find(run_spec, lambda _: (_Given(None), _nowhere)) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class _Given:
     """A value that came from outside of the graph, whatever it looks like."""

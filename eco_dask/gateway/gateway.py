@@ -241,9 +241,9 @@ class Gateway:
         """Hand an event to the engine and carry out what it answers."""
         self._orders.carry_out(self.engine.handle(event))
 
-    def strike(self, provider: ProviderId, reason: str, lease: LeaseId | None = None) -> None:
+    def strike(self, provider: ProviderId, reason: str) -> None:
         """Note that a provider was caught."""
-        self._orders.strike(provider, reason, lease)
+        self._orders.strike(provider, reason)
 
     def tally(self, job: JobId) -> dict[str, Any] | None:
         """Return what verification did for a job here, None if nothing of it was leased."""

@@ -22,6 +22,7 @@ from eco_dask.config import required_tags, verification_rule
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
+from eco_dask.gateway.check_tasks import OwnCall, own_checker_of
 from eco_dask.gateway.finding import known_call
 from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package, encode_input, pack
@@ -29,9 +30,10 @@ from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.structural import run_structural, runs_here
 from eco_dask.gateway.submission import NO_JOB, Submission
 from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
+from eco_dask.ledger.totals import CHECK_KIND
 from eco_dask.types import BallotId, GateId, JobId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.rules import CredibilityRule, Rule
+from eco_dask.verification.rules import CredibilityRule, QuorumRule, Rule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024
@@ -301,8 +303,10 @@ class Intake:
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job = task.job
         if isinstance(task.rule, CredibilityRule):
-            submission.call = known_call(request.run_spec, request.inputs)
-            task = replace(task, checkable=submission.call is not None)
+            submission.own = self._own_call(request)
+            if submission.own is None:
+                submission.call = known_call(request.run_spec, request.inputs)
+            task = replace(task, checkable=bool(submission.own or submission.call))
         # What a quorum decided is final, but for what it was computed of.
         submission.revocable = isinstance(task.rule, CredibilityRule) or bool(task.inputs)
         if submission.revocable:
@@ -328,6 +332,28 @@ class Intake:
             inputs=tuple(sorted(rests_on)),
             wanted=bool(request.annotations.get(WANTED)),
         )
+
+    def _own_call(self, request: Request) -> OwnCall | None:
+        job, _ = self._terms_of(request.annotations.get(ANNOTATION))
+        checker = own_checker_of(request.run_spec, dict(job.checks))
+        if checker is None:
+            return None
+        inputs = {key: self._encoded_input(key, v) for key, v in request.inputs.items()}
+        return OwnCall(request.run_spec, inputs, checker, tuple(_vouched(request.annotations)))
+
+    def submit_check(self, package: Package, about: Submission) -> Submission:
+        """Have a trusted worker run a recruiter's own check of an answer, beside Dask's tasks."""
+        self._count += 1
+        ballot = BallotId(f"{self._life}/{self._count}")
+        future = asyncio.get_running_loop().create_future()
+        check = Submission((CHECK_KIND, ballot), future, 0.0, self._now_s())
+        check.package, check.job, check.is_check = package, about.job, True
+        self._submissions[ballot] = check
+        # Nobody pays: trusted workers are the operator's own.
+        payer = _DEFAULT_JOB.payer
+        task = Task(ballot, CHECK_KIND, about.job, payer, QuorumRule(1), trusted_only=True)
+        self._feed(ev.TaskSubmitted(task, self._now_s(), secrets.randbits(64)))
+        return check
 
     def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
         job_id = annotation.get("id") if isinstance(annotation, dict) else _DEFAULT_JOB.id

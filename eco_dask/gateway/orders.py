@@ -19,6 +19,7 @@ from eco_dask.errors import WireError
 from eco_dask.gateway.checking import Checking
 from eco_dask.gateway.comparing import Comparing
 from eco_dask.gateway.failures import claimed_error, failure_error
+from eco_dask.gateway.own_checks import OwnChecks
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.tally import JobTally, Tallies
@@ -49,6 +50,7 @@ class Orders:
         self._grants: dict[LeaseId, Grant] = {}
         self.comparing = Comparing(self._sketch_arrived, gateway.now_s)
         self.checking = Checking(gateway.feed, gateway.now_s)
+        self._own_checks = OwnChecks(gateway)
         self.tallies = Tallies()
         self._ends: list[Callable[[], None]] = []
         self._do: dict[type, Callable[[Any], None]] = {
@@ -61,7 +63,7 @@ class Orders:
             do.OpenGate: lambda a: self._ends.append(gateway.standing.gates.opened(a.gate)),
             do.Revoke: self._revoke,
             do.ForgetTask: self._forget,
-            do.Strike: lambda a: self.strike(a.provider, a.reason, a.lease),
+            do.Strike: lambda a: self.strike(a.provider, a.reason),
             do.DeliverValue: self._deliver_value,
             do.DeliverError: self._deliver_error,
             do.FailTask: self._fail,
@@ -102,7 +104,7 @@ class Orders:
         if submission is None or submission.package is None:
             raise RuntimeError(f"lease {action.lease!r} granted for a task that is not here")
         tally = self._tally(submission)
-        tally.attempts[action.purpose] += 1
+        tally.attempts["check" if submission.is_check else action.purpose] += 1
         if action.purpose == "vote" and gateway.standing.retention.find(action.ballot) is not None:
             tally.backtracked += 1
         due_at_s = gateway.now_s() + action.deadline_s
@@ -140,13 +142,10 @@ class Orders:
                 session.send(m.Receipted(receipt.lease, receipt.reason, receipt.amount_mpt))
             self._grants.pop(receipt.lease, None)
 
-    def strike(self, provider: ProviderId, reason: str, lease: LeaseId | None = None) -> None:
+    def strike(self, provider: ProviderId, reason: str) -> None:
         """Note that a provider was caught."""
         logger.info("Strike against provider %s: %s", provider, reason)
         gateway, at_s = self._gateway, self._gateway.now_s()
-        if lease is not None and (grant := self._grants.get(lease)) is not None:
-            who = grant.session.provider
-            self.tallies.of(grant.job).caught[who.owner, who.id, str(reason)] += 1
         gateway.writer.write(lambda: gateway.registry.strike(provider, reason, at_s))
 
     # ------------------------------------------------------------------ comparing and checking
@@ -170,7 +169,10 @@ class Orders:
         submission = self._gateway.intake.find(action.ballot)
         call = submission.call if submission is not None else None
         value = submission.values.get(action.lease) if submission is not None else None
-        self.checking.check(action.lease, call, value)
+        if submission is not None and value is not None and self._own_checks.may_check(submission):
+            self._own_checks.check(action.lease, submission, value)
+        else:
+            self.checking.check(action.lease, call, value)
 
     @staticmethod
     def _later(call: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from eco_dask.dask_internals import failure_message, success_message
 from eco_dask.gateway.calls import KnownCall
+from eco_dask.gateway.check_tasks import OwnCall
 from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package
 from eco_dask.gateway.shown import shown_as_decoded
@@ -40,6 +41,10 @@ class Submission:
     job: JobId = NO_JOB
     #: What it calls, where an algebraic check of the answer can be done here.
     call: KnownCall | None = None
+    #: The recruiter's own check of it, if one is registered.
+    own: OwnCall | None = None
+    #: Whether it is such a check itself.
+    is_check: bool = False
     #: Whether its accepted result may turn out wrong.
     revocable: bool = False
     #: Whose value Dask got.

@@ -1,6 +1,6 @@
 """What verification did for each job, in figures: what a recruiter's report is made of.
 
-attempts, doubts, strikes, what was done again ──► JobTally ──► eco_job ──► JobReport
+attempts, doubts, what was done again ──► JobTally ──► eco_job ──► JobReport
 
 Only figures of what is over leave the gateway: nothing here tells a provider whether it is trusted.
 """
@@ -11,8 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from eco_dask.engine.actions import Purpose
-from eco_dask.types import BallotId, JobId, OwnerId, ProviderId
+from eco_dask.types import BallotId, JobId
 
 #: Jobs whose figures are remembered.
 JOBS_KEPT = 1000
@@ -23,15 +22,13 @@ class JobTally:
     """Figures of one job at one gateway."""
 
     #: Leases by what they were for.
-    attempts: Counter[Purpose] = field(default_factory=Counter)
+    attempts: Counter[str] = field(default_factory=Counter)
     #: Final results with an estimate of their error, its sum and the worst.
     estimated: int = 0
     doubt_sum: float = 0.0
     doubt_worst: float = 0.0
     #: Estimates of accepted results that are not final.
     open: dict[BallotId, float] = field(default_factory=dict)
-    #: Strikes by owner, provider and reason.
-    caught: Counter[tuple[OwnerId, ProviderId, str]] = field(default_factory=Counter)
     #: Leases to look again at results that had been accepted.
     backtracked: int = 0
     #: Accepted results that were wrong, or rested on wrong ones, and were computed again.
@@ -68,7 +65,6 @@ class JobTally:
             "estimated": self.estimated + len(self.open),
             "doubt_sum": self.doubt_sum + sum(self.open.values()),
             "doubt_worst": max(self.doubt_worst, *self.open.values(), 0.0),
-            "caught": [[*who, times] for who, times in self.caught.items()],
             "backtracked": self.backtracked,
             "recomputed": self.recomputed,
         }
@@ -102,5 +98,4 @@ def summed(tallies: list[dict[str, Any]]) -> dict[str, Any]:
         for name in ("estimated", "doubt_sum", "backtracked", "recomputed"):
             setattr(total, name, getattr(total, name) + plain[name])
         total.doubt_worst = max(total.doubt_worst, plain["doubt_worst"])
-        total.caught.update({tuple(who): times for *who, times in plain["caught"]})
     return total.to_plain()

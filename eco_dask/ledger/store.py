@@ -12,8 +12,8 @@ from sqlalchemy import Engine, func, select
 from eco_dask.ledger import journal, tables, totals
 from eco_dask.ledger.book import Balance, Entry, Reserve, Resolve
 from eco_dask.ledger.database import writing
-from eco_dask.ledger.receipts import Receipt, ReceiptReason
-from eco_dask.ledger.totals import JobTotals, ProviderTotals
+from eco_dask.ledger.receipts import Receipt
+from eco_dask.ledger.totals import Fault, JobTotals, ProviderTotals
 from eco_dask.types import Account, EntryId, JobId, LeaseId, OwnerId, ProviderId
 
 
@@ -114,8 +114,8 @@ class Ledger:
         with self._engine.connect() as connection:
             return totals.job_totals(connection, [job])[0]
 
-    def job_faults(self, job: JobId) -> dict[OwnerId, dict[ReceiptReason, int]]:
-        """Count, by owner and reason, a job's attempts that were wrong or could not be served."""
+    def job_faults(self, job: JobId) -> list[Fault]:
+        """Count, by provider and reason, a job's attempts that were wrong or not served."""
         with self._engine.connect() as connection:
             return totals.job_faults(connection, job)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, case, distinct, func, select
 
@@ -18,7 +19,12 @@ from eco_dask.ledger.receipts import (
     ReceiptReason,
 )
 from eco_dask.ledger.tables import receipts
-from eco_dask.types import JobId, OwnerId, ProviderId
+from eco_dask.types import JobId, OwnerId, ProviderId, TaskKind
+
+#: Kind of the tasks in which trusted workers run recruiters' own checks: no results of a job.
+CHECK_KIND: Final = TaskKind("eco-check")
+#: Owner, provider, reason on the receipts, and how many of them.
+Fault: TypeAlias = tuple[OwnerId, ProviderId, ReceiptReason, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ def job_totals(connection: Connection, jobs: Sequence[JobId]) -> list[JobTotals]
         by_reason[job][ReceiptReason(reason)] = count
         spent_mpt[job] += int(amount_mpt)
     ballot_query = select(receipts.c.job, func.count(distinct(receipts.c.ballot)))
-    accepted = ballot_query.where(wanted, receipts.c.reason.in_(ACCEPTED_REASONS))
+    accepted = ballot_query.where(
+        wanted, receipts.c.reason.in_(ACCEPTED_REASONS), receipts.c.kind != CHECK_KIND
+    )
     counted = connection.execute(accepted.group_by(receipts.c.job))
     ballots: dict[JobId, int] = {row.job: row[1] for row in counted}
     return [
@@ -99,19 +107,19 @@ def job_totals(connection: Connection, jobs: Sequence[JobId]) -> list[JobTotals]
     ]
 
 
-def job_faults(connection: Connection, job: JobId) -> dict[OwnerId, dict[ReceiptReason, int]]:
-    """Count, by owner and reason, a job's attempts that were wrong or could not be served."""
-    columns = (receipts.c.owner, receipts.c.reason)
+def job_faults(connection: Connection, job: JobId) -> list[Fault]:
+    """Count, by provider and reason, a job's attempts that were wrong or could not be served."""
+    columns = (receipts.c.owner, receipts.c.provider, receipts.c.reason)
     query = (
         select(*columns, func.count())
         .where(receipts.c.job == job, receipts.c.reason.in_(FAULT_REASONS))
         .group_by(*columns)
         .order_by(*columns)
     )
-    found: dict[OwnerId, dict[ReceiptReason, int]] = {}
-    for owner, reason, count in connection.execute(query):
-        found.setdefault(OwnerId(owner), {})[ReceiptReason(reason)] = count
-    return found
+    return [
+        (OwnerId(owner), ProviderId(provider), ReceiptReason(reason), count)
+        for owner, provider, reason, count in connection.execute(query)
+    ]
 
 
 def latest_jobs(connection: Connection, limit: int) -> list[JobId]:

@@ -17,7 +17,7 @@ from eco_dask.sandbox.launch import (
     own_folders,
 )
 from eco_dask.sandbox.limits import rlimits
-from eco_dask.sandbox.seccomp import ARCHITECTURES, FilterRule, assemble
+from eco_dask.sandbox.seccomp import FilterRule, assemble, filter_obstacle
 
 #: The first version that keeps signals and unnamed sockets inside.
 _ABI_MIN = 6
@@ -41,10 +41,8 @@ class Landlock:
 
     def obstacle(self, machine: Machine, plan: Plan) -> str | None:
         """Say why it cannot work here; None if that must be tried."""
-        if machine.system != "linux":
-            return f"it needs Linux; this is {machine.system}"
-        if machine.machine not in ARCHITECTURES:
-            return f"there is no system call filter for {machine.machine}"
+        if (missing := filter_obstacle(machine.system, machine.machine)) is not None:
+            return missing
         if machine.landlock_abi < _ABI_MIN:
             return (
                 f"it needs Landlock {_ABI_MIN} (Linux 6.12); this kernel has "

@@ -20,7 +20,7 @@ from eco_dask.sandbox.launch import (
     session_environment,
 )
 from eco_dask.sandbox.limits import rlimits
-from eco_dask.sandbox.seccomp import ARCHITECTURES, FilterRule, assemble
+from eco_dask.sandbox.seccomp import FilterRule, assemble, filter_obstacle
 
 _SHARED_BYTES = 256 << 20
 
@@ -37,10 +37,8 @@ class Bwrap:
 
     def obstacle(self, machine: Machine, plan: Plan) -> str | None:
         """Say why it cannot work here; None if that must be tried."""
-        if machine.system != "linux":
-            return f"it needs Linux; this is {machine.system}"
-        if machine.machine not in ARCHITECTURES:
-            return f"there is no system call filter for {machine.machine}"
+        if (missing := filter_obstacle(machine.system, machine.machine)) is not None:
+            return missing
         if "bwrap" not in machine.programs:
             return "bubblewrap is not installed (apt install bubblewrap, dnf install bubblewrap)"
         if machine.is_root and not plan.bounded:

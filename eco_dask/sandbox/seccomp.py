@@ -78,6 +78,15 @@ _UNIX_ONLY = _Argument("socket", 0, _WORD, (_AF_UNIX,), False, EAFNOSUPPORT)
 _Line = tuple[int, int, int, int]
 
 
+def filter_obstacle(system: str, machine: str) -> str | None:
+    """Say why no filter can be loaded on such a machine; None if one can."""
+    if system != "linux":
+        return f"it needs Linux; this is {system}"
+    if machine not in ARCHITECTURES:
+        return f"there is no system call filter for {machine}"
+    return None
+
+
 def assemble(rule: FilterRule, machine: str) -> bytes:
     """Return the filter's program, eight bytes for each instruction.
 

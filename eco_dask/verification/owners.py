@@ -146,7 +146,9 @@ class Owners:
 
     def _weight_of(self, evidence: Evidence) -> float:
         """How surely a lie had shown: the owners that agree may have told the same lie."""
-        if evidence.means in {"known", "checked"} or not evidence.alike:
+        if evidence.means == "checked":
+            return evidence.power
+        if evidence.means == "known" or not evidence.alike:
             return 1.0
         witnesses = self._pairs.witnesses([evidence.owner, *evidence.alike])
         return 1 - self._colluders ** (len(witnesses) - 1)

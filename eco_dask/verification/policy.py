@@ -49,8 +49,8 @@ class Evidence:
     means: Means
     #: Owners that gave the same answer, right or wrong, this one excluded.
     alike: tuple[OwnerId, ...] = ()
-    #: Whether the answer had been accepted on its own, so that the draw of an audit was fair.
-    drawn: bool = False
+    #: Chance that a wrong answer would have shown, of an algebraic check.
+    power: float = 1.0
 
 
 class VerificationPolicy(Protocol):

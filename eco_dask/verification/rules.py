@@ -11,8 +11,7 @@ from typing import Literal, TypeAlias
 #: Which answers are the same: ``exact`` by digest, ``close`` by sketch, ``auto`` by kind and dtype.
 Compare = Literal["auto", "exact", "close"]
 
-#: Flowing to dependents may take less certainty than delivery to the recruiter, but never less
-#: than this.
+#: The most that may be accepted of a result which only flows to dependents.
 FLOW_ERROR_MAX = 0.05
 #: ``flow_error`` by default, as a multiple of ``error``.
 FLOW_FACTOR = 10.0
@@ -77,5 +76,5 @@ def credibility_rule(
         For an ``error`` that is no probability between 0 and 0.05, or a ``flow_error`` below it.
     """
     if flow_error is None:
-        flow_error = min(max(FLOW_FACTOR * error, error), FLOW_ERROR_MAX)
+        flow_error = min(FLOW_FACTOR * error, FLOW_ERROR_MAX)
     return CredibilityRule(error, flow_error, compare=compare)

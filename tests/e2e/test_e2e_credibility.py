@@ -8,6 +8,7 @@ from distributed import Client
 from e2e_network import network, until
 
 import eco_dask
+from eco_dask import checks
 from eco_dask.testing import honest, misbehaving
 
 HONEST = honest("ann", "bob", "cem", "dee")
@@ -35,7 +36,7 @@ def test_proven_owners_are_believed_alone_and_the_report_says_how_surely() -> No
         assert reports[1].attempts < reports[0].attempts
         assert reports[1].attempts_per_task < 1.5
         assert "per task by estimate" in str(reports[1])
-        assert not reports[0].faults
+        assert not reports[0].caught
 
 
 @pytest.mark.e2e
@@ -47,7 +48,7 @@ def test_results_are_right_and_the_report_names_who_was_caught(behaviour: str) -
             ramps(client, 60)
         report = job.report()
         assert report.error_worst <= 1e-3
-        assert set(report.faults) == {"mallory"}
+        assert {owner for owner, *_ in report.caught} == {"mallory"}
         assert "mallory" in str(report)
 
 
@@ -57,7 +58,7 @@ def test_two_owners_who_lie_together_do_not_outvote_the_others() -> None:
     with network(providers=(*HONEST, *gang)) as cluster, Client(cluster) as client:
         with eco_dask.job("with a gang", error=1e-3) as job:
             ramps(client, 60)
-        assert set(job.report().faults) <= {"gang-0", "gang-1"}
+        assert {owner for owner, *_ in job.report().caught} <= {"gang-0", "gang-1"}
 
 
 @pytest.mark.e2e
@@ -73,3 +74,33 @@ def test_what_a_gateway_learned_outlives_it(tmp_path) -> None:
             return job.report().attempts
 
     assert attempts() > attempts()
+
+
+def root(x):
+    return np.sqrt(x) + 0.0
+
+
+def squares_back(call, answer, seed):
+    (x,) = call.args
+    right = answer.shape == x.shape and np.allclose(answer**2, x)
+    return checks.Passed(0.9999) if right else checks.Failed("its square is another number")
+
+
+@pytest.mark.e2e
+def test_a_recruiters_own_check_saves_second_attempts_and_finds_who_lies() -> None:
+    values = [np.arange(i, i + 512.0) for i in range(24)]
+    fleet = (*honest("ann", "bob"), misbehaving("mallory", "lie"))
+    checks.register(root)(squares_back)
+    try:
+        with network(providers=fleet) as cluster, Client(cluster) as client:
+            until(lambda: len(cluster.providers) == 4, "everybody")
+            with eco_dask.job("with a check", error=0.01) as job:
+                found = client.gather(client.map(root, values, pure=False, key="own"))
+            report = job.report()
+    finally:
+        checks.unregister(root)
+    np.testing.assert_allclose(found, [np.sqrt(v) for v in values])
+    assert report.leases["check"] >= 24
+    assert report.accepted == 24
+    assert {owner for owner, *_ in report.caught} == {"mallory"}
+    assert "recruiter's own checks" in str(report)

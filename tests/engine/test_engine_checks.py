@@ -32,10 +32,11 @@ def test_an_answer_is_fetched_to_be_checked() -> None:
     assert net.check("a", Passed(0.999))[-1] == "deliver 1"
 
 
-def test_a_weak_check_proves_little_and_is_not_told() -> None:
+def test_a_weak_check_proves_little_and_is_told_with_its_power() -> None:
     net = checked(wanted=True)
     assert len(asked(net.check("a", Passed(0.5)))) == 1
-    assert net.beliefs.told == {}
+    assert net.beliefs.told == {("a", True, "checked"): 1}
+    assert [e.power for e in net.beliefs.heard] == [0.5]
 
 
 def test_what_cannot_be_checked_is_judged_as_it_is() -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from dask._task_spec import Alias, List, Task, TaskRef, _execute_subgraph
 
+import eco_dask
 from eco_dask import checks
 from eco_dask.agent.runner import run_task
 from eco_dask.checks import Call, Failed, NotApplicable, Passed
 from eco_dask.gateway.check_tasks import OwnCheck, check_task, own_checker_of, verdict_of
 from eco_dask.gateway.packing import Package
+from eco_dask.jobs import JobSpec
 from eco_dask.values import EncodedValue, encode
 from eco_dask.verification.checks import name_of
 
@@ -130,10 +132,13 @@ def test_only_plain_tasks_have_checks_of_their_own() -> None:
         check_task(Alias("k", "x"), {"x": encode(1)}, OwnCheck(CHECKER, encode(1), SEED))
 
 
-def test_registered_checks_can_be_listed_to_be_sent_along() -> None:
+def test_registered_checks_travel_with_jobs() -> None:
     checks.register(doubled)(halve)
     try:
-        assert checks.registered()[doubled] is halve
+        sent = JobSpec.from_annotation(eco_dask.job(error=1e-3).spec.to_annotation()).checks
     finally:
         checks.unregister(doubled)
-    assert doubled not in checks.registered()
+    ((name, checker),) = sent
+    assert own_checker_of(Task("k", doubled, X), dict(sent)) == checker
+    assert name.endswith("doubled")
+    assert eco_dask.job(error=1e-3).spec.checks == ()

@@ -33,7 +33,6 @@ def test_what_gateways_say_adds_up():
     for tally, doubt in ((one, 0.01), (other, 0.03)):
         tally.attempts["vote"] += 2
         tally.settled("a", doubt)
-        tally.caught["eve", "p-1", "dissented"] += 3
     other.attempts["audit"] += 1
     other.backtracked = 4
     total = summed([one.to_plain(), other.to_plain()])
@@ -42,7 +41,6 @@ def test_what_gateways_say_adds_up():
         "estimated": 2,
         "doubt_sum": 0.04,
         "doubt_worst": 0.03,
-        "caught": [["eve", "p-1", "dissented", 6]],
         "backtracked": 4,
         "recomputed": 0,
     }

@@ -22,7 +22,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.receipts import Receipt, ReceiptReason
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tables import metadata
-from eco_dask.ledger.totals import JobTotals, ProviderTotals
+from eco_dask.ledger.totals import CHECK_KIND, JobTotals, ProviderTotals
 from eco_dask.types import Account, JobId, LeaseId, OwnerId, ProviderId
 
 CAROL = Account("owner:carol")
@@ -243,6 +243,16 @@ def test_totals_add_up_receipts_by_provider_and_by_job(ledger: Ledger) -> None:
             receipt(
                 "8", ballot="b5", provider="t", owner="op", amount_mpt=0, reason=reason.TRUSTED
             ),
+            # A recruiter's own check of an answer: an attempt, and no result of the job.
+            receipt(
+                "9",
+                ballot="b6",
+                provider="t",
+                owner="op",
+                amount_mpt=0,
+                reason=reason.TRUSTED,
+                kind=CHECK_KIND,
+            ),
             receipt(
                 "7",
                 ballot="b4",
@@ -257,12 +267,14 @@ def test_totals_add_up_receipts_by_provider_and_by_job(ledger: Ledger) -> None:
     assert ledger.provider_totals() == [
         ProviderTotals("p1", "alice", 4, agreed=3, dissented=0, posted_mpt=15 + AMOUNT_MAX_MPT),
         ProviderTotals("p2", "bob", 2, agreed=1, dissented=1, posted_mpt=10),
-        ProviderTotals("t", "op", 2, agreed=0, dissented=0, posted_mpt=0),
+        ProviderTotals("t", "op", 3, agreed=0, dissented=0, posted_mpt=0),
     ]
-    by_reason = {reason.AGREED: 3, reason.DISSENTED: 1, reason.TRUSTED: 2, reason.EXPIRED: 1}
-    first = JobTotals("job-1", 7, ballots_accepted=3, spent_mpt=25, by_reason=by_reason)
+    by_reason = {reason.AGREED: 3, reason.DISSENTED: 1, reason.TRUSTED: 3, reason.EXPIRED: 1}
+    first = JobTotals("job-1", 8, ballots_accepted=3, spent_mpt=25, by_reason=by_reason)
     second = JobTotals("job-2", 1, 1, AMOUNT_MAX_MPT, {reason.ERROR_AGREED: 1})
     assert ledger.job_totals(JobId("job-1")) == first
+    assert ledger.job_faults(JobId("job-1")) == [("bob", "p2", reason.DISSENTED, 1)]
+    assert ledger.job_faults(JobId("job-2")) == []
     assert ledger.jobs() == [second, first]
     assert ledger.jobs(limit=1) == [second]
 

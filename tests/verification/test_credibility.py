@@ -331,3 +331,14 @@ def test_what_was_learned_comes_back() -> None:
         )
         assert again.admits(OwnerId(owner)) == policy.admits(OwnerId(owner))
     assert again.state() == policy.state()
+
+
+def test_a_pass_of_an_algebraic_check_counts_by_its_power() -> None:
+    doubts = []
+    for power in (1.0, 0.5, 0.0):
+        policy = Credibility()
+        for _ in range(10):
+            policy.learn(Evidence(KIND, OwnerId("a"), True, "checked", power=power))
+        doubts.append(policy.doubt(OwnerId("a"), KIND))
+    assert doubts[0] < doubts[1] < doubts[2]
+    assert doubts[2] == pytest.approx(Credibility().doubt(OwnerId("a"), KIND))

@@ -1,4 +1,4 @@
-"""Freivalds' check of a matrix product: A (B r) against C r, for a random vector r.
+"""Freivalds' check of a matrix product: A (B r) against C r, for two random vectors r.
 
 R. Freivalds, "Probabilistic machines can use less running time", IFIP Congress 1977. In floating
 point each row is held against its own rounding, which finds single wrong elements in float32 that
@@ -20,7 +20,7 @@ import numpy as np
 
 from eco_dask.verification.checks.linear import (
     DOUBLE,
-    ONE_VECTOR,
+    TWO_VECTORS,
     Array,
     is_floating,
     judged,
@@ -79,7 +79,7 @@ def _freivalds(
         return NotApplicable("a product this thin costs little more than its check")
     if not is_floating(output) or output.shape != shape or output.dtype != expected:
         return Failed(f"the product has shape {shape} and dtype {expected}")
-    r = uniform(seed, b"freivalds", b.shape[1])
+    r = uniform(seed, b"freivalds", 2 * b.shape[1]).reshape(-1, 2)
     with np.errstate(invalid="ignore", over="ignore"):
         inner, b_norms = scan(b, r)
         left, a_norms = scan(a, inner)
@@ -92,4 +92,4 @@ def _freivalds(
         if not np.isfinite(inner).all() or not (explained < np.finfo(output.dtype).max).all():
             return NotApplicable("the matrices hold NaN, infinities or numbers near overflow")
     tiny = float(np.finfo(output.dtype).tiny) * b.shape[1]
-    return judged("A (B r) = C r", error, explained + tiny, ONE_VECTOR)
+    return judged("A (B r) = C r", error, (explained + tiny)[:, np.newaxis], TWO_VECTORS)
