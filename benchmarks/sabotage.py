@@ -271,7 +271,11 @@ def main() -> None:
     listed = scenarios(plan)
     with ProcessPoolExecutor(min(PROCESSES_MAX, os.cpu_count() or 1)) as pool:
         by_faults = pool.submit(honest_struck_by_faults, plan.fault_tasks)
-        results = list(pool.map(simulate, listed))
+        results = []
+        for result in pool.map(simulate, listed):
+            results.append(result)
+            if len(results) % 10 == 0:
+                say(f"{len(results)} of {len(listed)} runs done")
         show(results)
         figures = figures_of(results)
         figures["sleeper_gain_vs_boinc"] = sleeper_gain(results, pool)
