@@ -77,7 +77,8 @@ class Child:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             logger.warning("%s (pid %d) did not stop and is killed", self.module, process.pid)
             with contextlib.suppress(ProcessLookupError):

@@ -194,7 +194,9 @@ class EcoCluster(Cluster):
 
     async def _start(self) -> None:
         try:
-            await asyncio.wait_for(self._start_all(), self._start_timeout_s)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the end.
+            async with asyncio.timeout(self._start_timeout_s):
+                await self._start_all()
         except TimeoutError:
             tail = self._log_tail()
             await self._close()

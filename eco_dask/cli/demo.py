@@ -97,11 +97,7 @@ def demo(output: Path) -> None:
 
 async def _run(analysis: xr.Dataset) -> Outcome:
     """Compute on a network of our own; whatever happens, its processes and files are gone after."""
-    task = asyncio.current_task()
-    with suppress(NotImplementedError):
-        # As for Ctrl-C, of which asyncio.run takes care: cancel, so that everything closes.
-        assert task is not None  # noqa: S101  a coroutine runs in a task
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    stopped = _cancelled_by_signals()
     with tempfile.TemporaryDirectory(prefix="eco-dask-demo-", ignore_cleanup_errors=True) as home:
         async with (
             EcoCluster(
@@ -115,31 +111,57 @@ async def _run(analysis: xr.Dataset) -> Outcome:
             ) as cluster,
             Client(cluster, asynchronous=True) as client,
         ):
-            return await _compute(analysis, cluster, client)
+            return await _compute(analysis, cluster, client, stopped)
+
+
+def _cancelled_by_signals() -> asyncio.Event:
+    """Let Ctrl-C and SIGTERM cancel the current task; the event remembers that one came.
+
+    Libraries may lose a cancellation that arrives as what they wait for ends, so that whoever
+    goes on for long looks at the event as well.
+    """
+    task, stopped = asyncio.current_task(), asyncio.Event()
+    assert task is not None  # noqa: S101  a coroutine runs in a task
+
+    def stop() -> None:
+        stopped.set()
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows' event loop has no signal handlers; asyncio.run takes care of Ctrl-C there.
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopped
 
 
 def _provider(owner: str) -> ProviderSpec:
     return misbehaving(owner, "lie:0.5") if owner == LIAR else ProviderSpec(owner)
 
 
-async def _compute(analysis: xr.Dataset, cluster: EcoCluster, client: Client) -> Outcome:
+async def _compute(
+    analysis: xr.Dataset, cluster: EcoCluster, client: Client, stopped: asyncio.Event
+) -> Outcome:
     started_s = time.monotonic()
     with eco_dask.job("North America's warming") as job:
         future = client.compute(analysis)
-    killed_after = await _watch(future, job.id, cluster, client)
+    killed_after = await _watch(future, job.id, cluster, client, stopped)
     result = await future
     elapsed_s = time.monotonic() - started_s
     report = await job.report(client)
     return Outcome(result, report, await cluster.providers, elapsed_s, killed_after)
 
 
-async def _watch(future: Any, job_id: str, cluster: EcoCluster, client: Client) -> int | None:
+async def _watch(
+    future: Any, job_id: str, cluster: EcoCluster, client: Client, stopped: asyncio.Event
+) -> int | None:
     """Show progress until the end, and kill a provider on the way."""
     killed_after = None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console()) as progress:
         bar = progress.add_task("Computing", total=None)
         while not future.done():
+            if stopped.is_set():
+                raise asyncio.CancelledError
             found = (await client.scheduler.eco_job(job=job_id))["progress"]
             if found is not None:
                 done, total = found["done"], found["tasks"]

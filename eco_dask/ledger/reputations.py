@@ -32,7 +32,7 @@ class ReputationStore:
             reputations.c.gateway == gateway
         )
         with self._engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row.part: row.state for row in connection.execute(query)}
 
     def save(self, gateway: str, parts: Mapping[str, Any], at_s: float) -> None:
         """Replace the named parts; the others stay as they are.
