@@ -1,0 +1,139 @@
+"""A stranger's way to a session: challenge, key, invite, benchmark, welcome.
+
+Hello, Proof, BenchmarkDone, Resumed ──Handshake──► Admission ──► Session on its line
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import secrets
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from eco_dask.errors import RegistrationError, WireError
+from eco_dask.gateway.admission import Admission, Applicant
+from eco_dask.gateway.gateway import Gateway
+from eco_dask.gateway.session import Session, provider_facts
+from eco_dask.wire import messages as m
+from eco_dask.wire.messages import PROTOCOL
+
+logger = logging.getLogger(__name__)
+
+
+class Line(Protocol):
+    """The connection, as far as a handshake needs it."""
+
+    @property
+    def address(self) -> str:
+        """Where the peer dials from."""
+
+    def say(self, message: m.Message) -> None:
+        """Send a message of the handshake."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run until done, or until the connection is gone."""
+
+    def violation(self, error: WireError) -> None:
+        """End the connection of a peer that broke the protocol."""
+
+    async def hang_up(self) -> None:
+        """Close once everything is written."""
+
+    def joined(self, session: Session) -> None:
+        """The peer is a provider from now on."""
+
+
+class Handshake:
+    """One connection until its provider has joined."""
+
+    def __init__(self, gateway: Gateway, admission: Admission, line: Line) -> None:
+        self._gateway = gateway
+        self._admission = admission
+        self._line = line
+        self._nonce = secrets.token_bytes(32)
+        self._applicant: Applicant | None = None
+        self._resuming: Session | None = None
+        self._benchmark: asyncio.Future[m.BenchmarkDone] | None = None
+
+    def begin(self) -> None:
+        """Challenge whoever dialled."""
+        self._line.say(m.Challenge(PROTOCOL, self._nonce))
+
+    def take(self, message: m.Message) -> None:
+        """Take in a message that came in its order, Goodbye excepted."""
+        match message:
+            case m.Hello():
+                self._applicant = Applicant(message, address=self._line.address)
+            case m.Proof():
+                if self._applicant is not None:
+                    self._line.spawn(self._admit(self._applicant, message))
+            case m.BenchmarkDone():
+                if self._benchmark is not None and not self._benchmark.done():
+                    self._benchmark.set_result(message)
+            case m.Resumed(leases):
+                if self._resuming is not None:
+                    self._line.joined(self._resuming)
+                    self._gateway.back(self._resuming, leases)
+
+    async def _admit(self, applicant: Applicant, proof: m.Proof) -> None:
+        try:
+            await self._admission.admit(applicant, proof, self._nonce)
+            session = self._resumable(applicant)
+            if session is not None:
+                self._resuming = session
+                self._welcome(session, resumed=True)
+                return
+            if self._admission.asks_benchmark(applicant):
+                await self._measure(applicant)
+            session = await self._admission.open_session(applicant, self._gateway.rule.limits)
+            self._welcome(session, resumed=False)
+            self._line.joined(session)
+            self._gateway.join(session)
+            logger.info("Provider %s joined", provider_facts(session.provider))
+        except RegistrationError as error:
+            await self._refuse(error.code, str(error))
+        except WireError as error:
+            self._line.violation(error)
+        except SQLAlchemyError:
+            logger.exception("The registry could not be asked about a provider")
+            await self._refuse("busy", "the registry cannot be reached now; try again later")
+
+    async def _refuse(self, code: str, reason: str) -> None:
+        self._line.say(m.Refused(code, reason))
+        await self._line.hang_up()
+
+    async def _measure(self, applicant: Applicant) -> None:
+        rule = self._gateway.rule
+        self._benchmark = asyncio.get_running_loop().create_future()
+        seed = secrets.token_bytes(32)
+        self._line.say(m.BenchmarkAsked(seed, rule.benchmark_steps, rule.benchmark_size))
+        started_s = self._gateway.now_s()
+        done = await self._benchmark
+        elapsed_s = self._gateway.now_s() - started_s
+        await self._admission.take_benchmark(applicant, seed, done, elapsed_s)
+
+    def _resumable(self, applicant: Applicant) -> Session | None:
+        session = self._gateway.sessions.get(applicant.provider)
+        token = applicant.hello.session
+        if session is None or not token or not hmac.compare_digest(session.token, token):
+            return None
+        return session
+
+    def _welcome(self, session: Session, *, resumed: bool) -> None:
+        rule = self._gateway.rule
+        self._line.say(
+            m.Welcome(
+                provider=session.provider.id,
+                owner=session.provider.owner,
+                session=session.token,
+                grace_s=rule.grace_s,
+                inline_bytes_max=rule.inline_bytes_max,
+                value_bytes_max=rule.limits.value_bytes_max,
+                resumed=resumed,
+                leases=tuple(session.leases) if resumed else (),
+            )
+        )

@@ -1,0 +1,163 @@
+"""What a provider that has joined says: answers, values, comings and goings.
+
+Committed, Failed, Declined, ValuePart, ... ──Traffic──► Gateway
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from eco_dask.errors import WireError
+from eco_dask.gateway.arrivals import checked_value, decodable
+from eco_dask.gateway.gateway import Gateway
+from eco_dask.gateway.session import Session
+from eco_dask.ledger.receipts import ReceiptReason
+from eco_dask.types import Digest, LeaseId
+from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer
+from eco_dask.wire import messages as m
+
+logger = logging.getLogger(__name__)
+
+
+class Traffic:
+    """One session on one connection.
+
+    Parameters
+    ----------
+    spawn : callable
+        Runs a coroutine until it is done, or until the connection is gone.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        session: Session,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._gateway = gateway
+        self._session = session
+        self._spawn = spawn
+
+    def take(self, message: m.Message) -> None:
+        """Take in a message, Goodbye excepted.
+
+        Raises
+        ------
+        WireError
+            It is none that an honest provider sends.
+        """
+        session = self._session
+        match message:
+            case m.Committed():
+                self._on_committed(message)
+            case m.Failed():
+                self._on_failed(message)
+            case m.Declined(lease):
+                self._on_declined(lease)
+            case m.ValuePart():
+                self._on_part(message)
+            case m.ValueGone(lease):
+                self._on_value_gone(lease)
+            case m.Sketched():
+                self._gateway.comparing.take(session, message)
+            case m.Missing(lease, digests):
+                granted = session.leases.get(lease)
+                if granted is not None:
+                    session.mirror.evicted(digests)
+                    session.send_blobs(granted.package, digests, again=True)
+            case m.Evicted(digests):
+                session.mirror.evicted(digests)
+            case m.Slots(slots, reason):
+                logger.info("Provider %s: %d slots (%s)", session.provider.id, slots, reason)
+                self._gateway.change_slots(session, slots)
+
+    def _on_failed(self, message: m.Failed) -> None:
+        session = self._session
+        if message.lease in session.leases:
+            error = ErrorAnswer(message.error_type, message.message, message.traceback)
+            cost_s = (message.cpu_s, message.wall_s)
+            self._gateway.answer(session, message.lease, error, cost_s)
+        else:
+            session.send(m.Release((message.lease,)))
+
+    def _on_declined(self, lease: LeaseId) -> None:
+        granted = self._session.leases.get(lease)
+        if granted is not None and granted.digest is not None:
+            # It has answered: what it can still take back is the promise of the bytes.
+            self._on_value_gone(lease)
+        elif granted is not None:
+            self._session.forget(lease)
+            self._gateway.decline(lease)
+
+    def _on_value_gone(self, lease: LeaseId) -> None:
+        session = self._session
+        if lease in session.leases and session.leases[lease].fetching:
+            session.forget(lease)
+            self._gateway.value_failed(lease, mismatch=False)
+
+    def _on_committed(self, message: m.Committed) -> None:
+        session, lease = self._session, message.lease
+        granted = session.leases.get(lease)
+        if granted is None:
+            session.send(m.Release((lease,)))
+            return
+        if granted.digest is not None:
+            return
+        if message.size_bytes > session.limits.value_bytes_max:
+            raise WireError(
+                "value-size",
+                f"result of {message.size_bytes} bytes; at most "
+                f"{session.limits.value_bytes_max} are taken",
+            )
+        granted.digest, granted.size_bytes = message.digest, message.size_bytes
+        if len(message.value):
+            value = checked_value(message.value, message.digest)
+            if value is None or value.size_bytes != message.size_bytes:
+                session.forget(lease)
+                self._gateway.strike(session.provider.id, ReceiptReason.VALUE_MISMATCH)
+                self._gateway.decline(lease)
+                return
+            self._gateway.keep_value(lease, value)
+        answer = ValueAnswer(message.digest, message.size_bytes)
+        self._gateway.answer(session, lease, answer, (message.cpu_s, message.wall_s))
+
+    def _on_part(self, part: m.ValuePart) -> None:
+        session = self._session
+        try:
+            data = session.assembler.feed(part)
+        except WireError as error:
+            if error.code != "digest-mismatch":
+                raise
+            self._fail_arriving(part.digest)
+            return
+        session.progress(part.digest, self._gateway.now_s())
+        if data is not None:
+            self._spawn(self._take_value(part.digest, data))
+
+    async def _take_value(self, digest: Digest, data: bytearray) -> None:
+        """Accept a fetched value once it is known to decode: a client would choke on it later."""
+        session = self._session
+        value = await asyncio.to_thread(decodable, data)
+        if value is None:
+            self._fail_arriving(digest)
+            return
+        for lease in tuple(session.arriving.get(digest, ())):
+            matches = await self._gateway.comparing.matches(lease, value)
+            if lease not in session.arriving.get(digest, ()):
+                continue  # it ended meanwhile
+            session.arriving[digest].remove(lease)
+            session.leases[lease].fetching = False
+            if matches:
+                self._gateway.value_arrived(lease, value)
+            else:
+                self._gateway.value_failed(lease, mismatch=True)
+        if not session.arriving.get(digest):
+            session.arriving.pop(digest, None)
+
+    def _fail_arriving(self, digest: Digest) -> None:
+        leases: list[LeaseId] = self._session.arriving.pop(digest, [])
+        for lease in leases:
+            self._gateway.value_failed(lease, mismatch=True)
