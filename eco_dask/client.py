@@ -18,6 +18,7 @@ from distributed import Client, get_client
 from eco_dask.checks import own_checks
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.providers.packages import package_tags
 from eco_dask.report import JobReport
 from eco_dask.types import JobId
 from eco_dask.values.registered import registered_references
@@ -116,7 +117,7 @@ def job(
     flow_error: float | None = None,
     compare: Compare | None = None,
     budget: float | None = None,
-    require: Iterable[str] | Mapping[str, bool] | None = None,
+    require: Iterable[str] | Mapping[str, Any] | None = None,
     quorum: int | None = None,
     owners_min: int | None = None,
     trusted: bool = False,
@@ -140,7 +141,10 @@ def job(
         Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
     require : iterable of str or mapping, optional
-        Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``.
+        Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``, and under
+        ``"packages"`` what must be installed there: ``{"packages": {"xarray": ">=2024"}}``. It is
+        checked before anything is sent to a provider; where nobody has it, tasks fail at once
+        with an error that says who lacks what.
     quorum, owners_min : int, optional
         Distinct owners that must agree, instead of ``error``; two names of one thing.
     trusted : bool
@@ -179,17 +183,21 @@ def _either(quorum: int | None, owners_min: int | None) -> int | None:
     return quorum if quorum is not None else owners_min
 
 
-def _tags(require: Iterable[str] | Mapping[str, bool]) -> tuple[str, ...]:
+def _tags(require: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(require, str):
         raise ConfigurationError(f"require= is a set of tags such as {{'gpu'}}; got {require!r}")
+    packages: tuple[str, ...] = ()
     if isinstance(require, Mapping):
+        require = dict(require)
+        packages = package_tags(require.pop("packages", {}))
         unknown = {k: v for k, v in require.items() if v is not True}
         if unknown:
             raise ConfigurationError(
-                f"require= maps tags to True; got {unknown!r}. For amounts of memory or cores "
+                f"require= maps tags to True, and 'packages' to what must be installed; got "
+                f"{unknown!r}. For amounts of memory or cores "
                 "there are no tags yet: see `eco-dask providers --tags`"
             )
-    return tuple(sorted(require))
+    return tuple(sorted({*require, *packages}))
 
 
 def _user() -> str:

@@ -17,7 +17,7 @@ from tornado.httpclient import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketError
 
 from eco_dask.agent.dialling import Connection, Introduction
-from eco_dask.agent.runner_process import Done, Raised, RunnerProcess, RunnerRule, Work
+from eco_dask.agent.runner_process import Done, Lacks, Raised, RunnerProcess, RunnerRule, Work
 from eco_dask.errors import RegistrationError, ValueCodecError, WireError
 from eco_dask.sketches import sketch_or_digest
 from eco_dask.text import clean
@@ -313,8 +313,11 @@ class Agent:
             raise RuntimeError(f"value {digest.hex()} was pinned and is gone")
         return value
 
-    def _on_answer(self, answer: Done | Raised) -> None:
-        if answer.lease not in self._leases:
+    def _on_answer(self, answer: Done | Raised | Lacks) -> None:
+        if isinstance(answer, Lacks):
+            # No vote: whoever has the module would answer otherwise, and neither of them lies.
+            self._decline(answer.lease, m.MISSING_MODULE, clean(answer.module, 100))
+        if isinstance(answer, Lacks) or answer.lease not in self._leases:
             self._feed_runner()
             return
         self.tally.answered += 1

@@ -45,6 +45,8 @@ class Introduction:
     cache_bytes: int
     limits: WireLimits
     ping_s: float = 10.0
+    #: What tasks can import, as ``name==version``; empty where that is unknown.
+    packages: tuple[str, ...] = ()
 
 
 class Connection:
@@ -136,7 +138,7 @@ class Connection:
         )
         signature = about.identity.sign_challenge(nonce, binding)
         facts: dict[str, Any] = about.capability.to_map()
-        self.say(m.Proof(signature, facts, about.cache_bytes))
+        self.say(m.Proof(signature, facts, about.cache_bytes, about.packages))
 
     def say(self, message: m.Message) -> None:
         """Send a message."""

@@ -8,6 +8,7 @@ task is the recruiter's own pickle and may do whatever the sandbox around this p
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import sys
@@ -57,7 +58,8 @@ class TaskRunner:
             value = encode(run_task(buffers[0], buffers[1 : 1 + n_inputs], buffers[1 + n_inputs :]))
             digest = value.digest
         except BaseException as error:  # noqa: BLE001  whatever a task raises is its answer
-            answer = ["raised", lease, *_describe(error)]
+            module = missing_module(error)
+            answer = ["lacks", lease, module] if module else ["raised", lease, *_describe(error)]
             parts: list[Buffer] = []
         else:
             answer = ["done", lease, digest, value.size_bytes]
@@ -89,6 +91,19 @@ def run_task(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) 
     for key, encoded in zip(keys, inputs, strict=True):
         data[key] = EncodedValue.from_bytes(encoded).decode()
     return run_spec(data)
+
+
+def missing_module(error: BaseException) -> str:
+    """Name the module that this environment lacks, if that is what an error is about."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    try:
+        found = importlib.util.find_spec(error.name.partition(".")[0])
+    except (ImportError, ValueError):
+        # A module of the task's own making, or a finder of its own that fails: its error stands.
+        return ""
+    # Something of a package that is here is missing at every provider of that version.
+    return clean(error.name, 100) if found is None else ""
 
 
 def _describe(error: BaseException) -> list[str]:

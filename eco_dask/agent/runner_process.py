@@ -54,6 +54,14 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
+class Lacks:
+    """A task imports a module that this environment lacks."""
+
+    lease: LeaseId
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One task with everything it needs."""
 
@@ -84,7 +92,7 @@ class RunnerProcess:
     def __init__(
         self,
         rule: RunnerRule,
-        on_answer: Callable[[Done | Raised], None],
+        on_answer: Callable[[Done | Raised | Lacks], None],
         on_death: Callable[[list[LeaseId], str], None],
     ) -> None:
         self._rule = rule
@@ -211,7 +219,7 @@ class RunnerProcess:
         return ""
 
 
-def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
+def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised | Lacks:
     """Read a runner's answer, which strangers' code may have forged.
 
     Raises
@@ -236,6 +244,8 @@ def parse_answer(header: list[Any], buffers: list[bytes]) -> Done | Raised:
             float(wall_s),
         ]:
             return Raised(LeaseId(lease), kind, message, text, max(cpu_s, 0), max(wall_s, 0))
+        case ["lacks", str(lease), str(module), float(), float()]:
+            return Lacks(LeaseId(lease), module)
         case _:
             raise PipeError(f"answer of an unknown form: {str(header)[:200]}")
 

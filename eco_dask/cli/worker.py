@@ -22,7 +22,7 @@ from eco_dask.config import data_directory, gateway_rule, sandbox_rule, worker_r
 from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.ledger.receipts import ReceiptReason, explain
 from eco_dask.providers.capability import Capability
-from eco_dask.providers.detect import detect
+from eco_dask.providers.detect import detect, installed_packages
 from eco_dask.providers.identity import Identity, claim_identity
 from eco_dask.providers.link import find_link
 from eco_dask.sandbox.choose import choose
@@ -152,7 +152,9 @@ def prepare(
     sandbox = choose(_complete(sandbox_rule(), capability, memory_bytes), home)
     if capability.gpus and sandbox.profile.name != "none" and not sandbox.gpu:
         capability = replace(capability, gpus=(), gpu_library="")
-    about = Introduction(found, identity, capability, slots, cache_bytes, limits)
+    # An image has an environment of its own, which is not looked into.
+    packages = () if sandbox.profile.name == "container" else installed_packages()
+    about = Introduction(found, identity, capability, slots, cache_bytes, limits, packages=packages)
     return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max, sandbox)
 
 

@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eco_dask.config import GatewayRule
@@ -21,6 +21,7 @@ from eco_dask.providers.capability import Capability
 from eco_dask.providers.compatibility import check_compatible
 from eco_dask.providers.detect import software
 from eco_dask.providers.identity import provider_id_of, verify_challenge
+from eco_dask.providers.packages import read_packages
 from eco_dask.providers.records import ProviderRecord
 from eco_dask.providers.registry import Registry
 from eco_dask.types import ProviderId
@@ -39,6 +40,7 @@ class Applicant:
     record: ProviderRecord | None = None
     capability: Capability | None = None
     cache_bytes: int = 0
+    packages: dict[str, str] = field(default_factory=dict)
     score: float | None = None
     #: Address that it dials from, as the connection shows it.
     address: str = ""
@@ -81,6 +83,7 @@ class Admission:
             )
         applicant.capability = Capability.from_map(proof.capability)
         applicant.cache_bytes = max(1, proof.cache_bytes)
+        applicant.packages = read_packages(proof.packages)
         applicant.record = await asyncio.to_thread(self._enrol, hello)
 
     def asks_benchmark(self, applicant: Applicant) -> bool:  # noqa: ARG002  later policies differ by applicant
@@ -128,7 +131,13 @@ class Admission:
             score=speed,
             prefix=network_prefix(applicant.address),
         )
-        return Session(provider, limits, applicant.cache_bytes, capability=facts)
+        return Session(
+            provider,
+            limits,
+            applicant.cache_bytes,
+            capability=facts,
+            packages=applicant.packages,
+        )
 
     def _enrol(self, hello: m.Hello) -> ProviderRecord:
         record = self._registry.known(hello.public_key)

@@ -6,7 +6,8 @@ engine's Failure ──failure_error──► TaskError with a message: what was
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from eco_dask.engine.actions import (
@@ -24,6 +25,7 @@ from eco_dask.errors import (
     TaskError,
     remote_task_error,
 )
+from eco_dask.gateway.environments import missing_module_text
 from eco_dask.text import clean
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
@@ -34,8 +36,21 @@ from eco_dask.verification.difference import WAYS_OUT, describe_difference
 _SHOWN_BYTES_MAX = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What providers lack that a task needs."""
+
+    #: Who lacks which needed packages, as a sentence's part; empty if nobody does.
+    packages: str = ""
+    #: Providers by the module that they could not import when they ran the task.
+    modules: Mapping[str, Iterable[str]] = field(default_factory=dict)
+
+
 def failure_error(
-    key: object, failure: Failure, values: Mapping[LeaseId, EncodedValue] | None = None
+    key: object,
+    failure: Failure,
+    values: Mapping[LeaseId, EncodedValue] | None = None,
+    lacking: Lacking | None = None,
 ) -> TaskError:
     """Build the error that a task of that key fails with.
 
@@ -47,7 +62,15 @@ def failure_error(
         Why it ended.
     values : mapping, optional
         Bytes of answers that are here; where answers contradict each other, the message says how.
+    lacking : Lacking, optional
+        What providers lack. A task that they lost for want of a module ends as it would have at
+        home, with a ModuleNotFoundError that is a RemoteTaskError, too.
     """
+    lacking = lacking or Lacking()
+    if lacking.modules and isinstance(failure, LostTooOften | NobodyEligible):
+        text = missing_module_text(key, lacking.modules)
+        return remote_task_error("ModuleNotFoundError", text, "")
+    who = f" Who lacks what: {lacking.packages}." if lacking.packages else ""
     match failure:
         case Disagreement():
             return DisputedTaskError(
@@ -70,12 +93,13 @@ def failure_error(
                     "worker (eco-dask-scheduler --trusted-workers 1)."
                 )
                 + _how_they_differ(failure.attempts, values)
+                + who
             )
         case CapabilityMissing():
             missing = ", ".join(sorted(failure.missing)) or "all of them together"
             return NoEligibleProviderError(
                 f"task {key!r} needs a provider with {', '.join(sorted(failure.require))}; "
-                f"nobody connected has {missing}. See `eco-dask providers` for what there is."
+                f"nobody connected has {missing}. See `eco-dask providers` for what there is." + who
             )
         case OverBudget():
             return BudgetExceededError(

@@ -25,6 +25,7 @@ from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
+from eco_dask.gateway.environments import Environments, describe, module_name
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.memory import Memory
 from eco_dask.gateway.orders import Orders
@@ -70,6 +71,8 @@ class Gateway:
         self.memory = Memory(name, policy, ReputationStore(registry.database))
         self.standing = Standing(self._life, self.now_s, self.feed, rule.revocable_bytes)
         self.intake = Intake(self._life, self.now_s, self.feed, self.standing)
+        self.environments = Environments()
+        self.intake.on_need = self._learn_needs
         self._orders = Orders(self)
         self.comparing, self.checking = self._orders.comparing, self._orders.checking
         self._clock_offset_s = time.time() - time.monotonic()
@@ -128,6 +131,7 @@ class Gateway:
         if session.provider.id in self.sessions:
             self.leave(session.provider.id)
         self.sessions[session.provider.id] = session
+        session.provider = self.environments.tagged(session.provider, session.packages)
         self.feed(ev.ProviderJoined(session.provider, self.now_s(), _chance()))
         self._update_slots()
 
@@ -194,6 +198,16 @@ class Gateway:
             self._present = present
             self.on_slots(self._slots)
 
+    def _learn_needs(self, require: frozenset[str]) -> None:
+        """A task needs packages that nobody was asked about: describe those who have them anew."""
+        if not self.environments.learn(require):
+            return
+        for session in self.sessions.values():
+            described = self.environments.tagged(session.provider, session.packages)
+            if described.tags != session.provider.tags:
+                session.provider = described
+                self.feed(ev.ProviderJoined(described, self.now_s(), _chance()))
+
     # ------------------------------------------------------------------ answers
 
     def answer(
@@ -226,6 +240,12 @@ class Gateway:
     def decline(self, lease: LeaseId) -> None:
         """A provider gave a lease back."""
         self.feed(ev.LeaseDeclined(lease, self.now_s(), _chance()))
+
+    def lacks_module(self, session: Session, lease: LeaseId, module: str) -> None:
+        """Note why a provider gives a lease back: its environment lacks a module."""
+        submission = self._orders.submission_of(lease)
+        if submission is not None and (name := module_name(module)) is not None:
+            submission.lacking.setdefault(name, set()).add(describe(session.provider))
 
     def _drop_stalled_fetches(self) -> None:
         """Give up on values that were asked for and of which nothing comes."""

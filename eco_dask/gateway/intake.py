@@ -88,6 +88,8 @@ class Intake:
         self._failed: dict[Any, Exception] = {}
         #: Called when values that Dask has are wrong: their keys are in :attr:`Lineage.wrong`.
         self.on_wrong: Callable[[], None] = lambda: None
+        #: Called with the tags that a task requires, before the engine hears of it.
+        self.on_need: Callable[[frozenset[str]], None] = lambda _: None
         self._encoded: dict[Any, tuple[object, object]] = {}
         self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
         self._require = frozenset(required_tags())
@@ -301,7 +303,9 @@ class Intake:
         submission.package = package
         ballot = self._ballots[submission.key]
         task = self._task(request, package, ballot, submission.rests_on)
-        submission.job = task.job
+        submission.job, submission.require = task.job, task.require
+        if task.require:
+            self.on_need(task.require)
         if isinstance(task.rule, CredibilityRule):
             submission.own = self._own_call(request)
             if submission.own is None:

@@ -18,7 +18,8 @@ from eco_dask.engine import events as ev
 from eco_dask.errors import WireError
 from eco_dask.gateway.checking import Checking
 from eco_dask.gateway.comparing import Comparing
-from eco_dask.gateway.failures import claimed_error, failure_error
+from eco_dask.gateway.environments import who_lacks
+from eco_dask.gateway.failures import Lacking, claimed_error, failure_error
 from eco_dask.gateway.own_checks import OwnChecks
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.gateway.submission import Submission
@@ -206,7 +207,9 @@ class Orders:
         submission = self._gateway.intake.find(action.ballot)
         if submission is None:
             return
-        error = failure_error(submission.key, action.failure, submission.values)
+        who = who_lacks(submission.require, self._gateway.sessions.values())
+        lacking = Lacking(who, submission.lacking)
+        error = failure_error(submission.key, action.failure, submission.values, lacking)
         if submission.winner is not None:
             self._gateway.intake.fail_accepted(action.ballot, error)
         else:

@@ -55,6 +55,8 @@ class Session:
     slots: int = 0
     #: What it can do, for lists.
     capability: dict[str, object] = field(default_factory=dict)
+    #: Versions of the packages that its tasks can import, as it claims.
+    packages: dict[str, str] = field(default_factory=dict)
     mirror: CacheMirror = field(init=False)
     assembler: ValueAssembler = field(init=False)
 

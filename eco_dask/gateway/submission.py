@@ -49,6 +49,10 @@ class Submission:
     revocable: bool = False
     #: Whose value Dask got.
     winner: LeaseId | None = None
+    #: Providers that gave it back, by the module that they could not import.
+    lacking: dict[str, set[str]] = field(default_factory=dict)
+    #: Tags that a provider must have.
+    require: frozenset[str] = frozenset()
     cancelled: bool = False
 
     def succeed(self, value: object, at_s: float, wall_s: float | None = None) -> None:

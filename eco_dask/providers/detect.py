@@ -20,6 +20,7 @@ import threadpoolctl  # type: ignore[import-untyped]
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.providers.capability import MACHINES, SYSTEMS, TEXT_CHARS_MAX, Capability, Gpu
+from eco_dask.providers.packages import list_packages
 from eco_dask.wire.messages import PROTOCOL
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -78,6 +79,11 @@ def software() -> dict[str, str]:
         # A source checkout on the path, as in development.
         versions["eco_dask"] = "unknown"
     return versions | {"python": platform.python_version(), "protocol": str(PROTOCOL)}
+
+
+def installed_packages() -> tuple[str, ...]:
+    """List what tasks can import in this Python environment, as ``name==version``."""
+    return list_packages(_installed())
 
 
 def find_gpus() -> tuple[tuple[Gpu, ...], str]:
@@ -158,8 +164,17 @@ def _find_simd() -> tuple[str, str]:
 
 
 def _find_gpu_library() -> str:
-    installed = {dist.metadata["Name"]: dist.version for dist in importlib.metadata.distributions()}
+    installed = _installed()
     return next((f"{name} {installed[name]}" for name in _GPU_LIBRARIES if name in installed), "")
+
+
+def _installed() -> dict[str, str]:
+    # One that was removed only in part has no name.
+    return {
+        name: dist.version
+        for dist in importlib.metadata.distributions()
+        if (name := dist.metadata["Name"])
+    }
 
 
 def _ascii(text: str | bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from eco_dask.agent.agent import Agent
-from eco_dask.agent.runner_process import Done, Raised
+from eco_dask.agent.runner_process import Done, Lacks, Raised
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
 from eco_dask.cli.worker import prepare, serve
 from eco_dask.testing.behaviours import Behaviour, Renege, behaviour_of
@@ -29,8 +29,8 @@ class MisbehavingAgent(Agent):
         self._behaviour = behaviour
         self._noises: set[asyncio.Task[None]] = set()
 
-    def _on_answer(self, answer: Done | Raised) -> None:
-        said = self._behaviour.say(answer)
+    def _on_answer(self, answer: Done | Raised | Lacks) -> None:
+        said = answer if isinstance(answer, Lacks) else self._behaviour.say(answer)
         if said is None:
             self._feed_runner()
             return

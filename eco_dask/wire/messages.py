@@ -18,7 +18,7 @@ from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId, OwnerId, Provider
 from eco_dask.wire.fields import Buffer, Fact, facts, many, octets, raw, seconds, text, truth, whole
 
 #: The version both sides name in their first message. A changed meaning raises it.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: Characters of a human-readable message; see :func:`eco_dask.wire.fields.clip`.
 MESSAGE_CHARS_MAX = 4096
@@ -26,6 +26,8 @@ MESSAGE_CHARS_MAX = 4096
 TRACEBACK_CHARS_MAX = 16 * 1024
 #: Leases or digests that one message of either side may list.
 LISTED_MAX = 4096
+#: Packages that a provider lists, and characters of each entry.
+PACKAGES_MAX, PACKAGE_CHARS_MAX = 1024, 128
 #: Digests of values that one lease may need. More than a provider lists, as only we write leases.
 INPUTS_MAX = 16 * 1024
 #: Slots of one provider.
@@ -35,6 +37,8 @@ ROUNDS_MAX = 1_000_000
 #: Bytes of the longest sketch that travels, which must fit a frame: of some 40,000 arrays, or of
 #: 24 GB. A value that needs more is compared bit by bit.
 SKETCHED_BYTES_MAX = 6 << 20
+#: Why a lease is declined whose code imports what is not there; the message is the module's name.
+MISSING_MODULE = "missing-module"
 #: Tokens that let a provider resume its session.
 SESSION_SIZE_BYTES = 32
 
@@ -86,7 +90,8 @@ class Hello:
 class Proof:
     """The provider shows that it holds the key of its Hello, and says what it can do.
 
-    ``cache_bytes`` is the budget of its value cache.
+    ``cache_bytes`` is the budget of its value cache. ``packages`` lists what its tasks can import
+    as ``name==version``; empty where that is unknown.
     """
 
     TYPE_CODE: ClassVar[int] = 2
@@ -94,6 +99,7 @@ class Proof:
     signature: _Signature
     capability: Annotated[dict[str, Fact], facts()]
     cache_bytes: _Size
+    packages: Annotated[tuple[str, ...], many(text(PACKAGE_CHARS_MAX, 1), PACKAGES_MAX)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dask._task_spec import Task, TaskRef
 from eco_dask.agent.pipe import PipeError
 from eco_dask.agent.runner_process import (
     Done,
+    Lacks,
     Raised,
     RunnerProcess,
     RunnerRule,
@@ -106,6 +107,29 @@ def test_values_errors_prints_and_large_constants() -> None:
     assert life.answers["opaque"].error_type == "eco_dask.errors.ValueCodecError"
     assert not life.deaths
     assert all(answer.wall_s >= 0 for answer in life.answers.values())
+
+
+def test_a_module_that_is_not_here_is_named_and_is_no_answer() -> None:
+    def absent() -> None:
+        import nowhere_to_be_found.inside  # noqa: F401
+
+    def absent_part() -> None:
+        import email.nowhere_to_be_found  # noqa: F401
+
+    def own() -> None:
+        raise ModuleNotFoundError("of my own")
+
+    async def story(life: Life) -> None:
+        life.runner.feed(work("absent", absent))
+        life.runner.feed(work("part", absent_part))
+        life.runner.feed(work("own", own))
+        await life.until(lambda: len(life.answers) == 3)
+
+    life = live(story)
+    assert life.answers["absent"] == Lacks("absent", "nowhere_to_be_found")
+    # Every provider with that Python or package would say the same: that is an answer.
+    for lease in ("part", "own"):
+        assert life.answers[lease].error_type == "ModuleNotFoundError"
 
 
 def test_the_answers_of_two_runners_are_the_same_bits() -> None:

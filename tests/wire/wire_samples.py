@@ -40,6 +40,7 @@ STRATEGIES = {
     **dict.fromkeys(["digests", "inputs", "constants"], st.lists(_octets32, max_size=5).map(tuple)),
     "software": st.dictionaries(_key, _words, max_size=5),
     "capability": st.dictionaries(_key, _fact, max_size=5),
+    "packages": st.lists(st.text(min_size=1, max_size=128), max_size=5).map(tuple),
     "session": st.just(b"") | _octets32,
     "signature": st.binary(min_size=64, max_size=64),
     "leases": st.lists(_lease, max_size=5).map(tuple),
@@ -65,7 +66,7 @@ def messages_of(kind: type) -> st.SearchStrategy:
 
 SAMPLES = [
     m.Hello(1, D, {"python": "3.11.7", "dask": "2026.8.0"}, "invite", b"", 4),
-    m.Proof(bytes(64), {"cores": 8, "gpu": None, "simd": ["AVX2", "FMA3"], "load": 0.5}, 10**9),
+    m.Proof(bytes(64), {"cores": 8, "gpu": None, "simd": ["AVX2"], "load": 0.5}, 9, ("numpy==2",)),
     m.BenchmarkDone((D, D), 1.5, 1.25),
     m.Resumed(("a", "b")),
     m.Committed("a", D, 3, 0.5, 0.25, b"xyz"),
