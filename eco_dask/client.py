@@ -141,10 +141,7 @@ def job(
         Most that the block may spend, in points. At the cap, further tasks fail with
         :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
     require : iterable of str or mapping, optional
-        Tags that a provider must have, such as ``{"gpu"}`` or ``{"linux": True}``, and under
-        ``"packages"`` what must be installed there: ``{"packages": {"xarray": ">=2024"}}``. It is
-        checked before anything is sent to a provider; where nobody has it, tasks fail at once
-        with an error that says who lacks what.
+        Tags that a provider must have, ``{"gpu"}``; installed: ``{"packages": {"xarray": ">=2"}}``.
     quorum, owners_min : int, optional
         Distinct owners that must agree, instead of ``error``; two names of one thing.
     trusted : bool

@@ -80,20 +80,8 @@ def failure_error(
                 "(eco-dask.quorum.attempts-max)." + _how_they_differ(failure.attempts, values)
             )
         case NobodyEligible():
-            who = "trusted worker" if failure.trusted_only else "provider of a new owner"
             return NoEligibleProviderError(
-                f"task {key!r}: no {who} could be asked for {failure.waited_s:.0f} s. "
-                f"{_needs(failure)}; {failure.owners_left} able owners are connected; "
-                f"votes so far: {_votes(failure.attempts)}. "
-                + (
-                    "It reads or writes storage, which only the operator's own workers may: start "
-                    "one (eco-dask-scheduler --trusted-workers 1)."
-                    if failure.trusted_only
-                    else "Invite more owners (eco-dask invite --owner NAME), or start a trusted "
-                    "worker (eco-dask-scheduler --trusted-workers 1)."
-                )
-                + _how_they_differ(failure.attempts, values)
-                + who
+                _nobody(key, failure) + _how_they_differ(failure.attempts, values) + who
             )
         case CapabilityMissing():
             missing = ", ".join(sorted(failure.missing)) or "all of them together"
@@ -116,6 +104,21 @@ def failure_error(
             )
         case _:
             assert_never(failure)
+
+
+def _nobody(key: object, failure: NobodyEligible) -> str:
+    asked = "trusted worker" if failure.trusted_only else "provider of a new owner"
+    return (
+        f"task {key!r}: no {asked} could be asked for {failure.waited_s:.0f} s. "
+        f"{_needs(failure)}; {failure.owners_left} able owners are connected; "
+        f"votes so far: {_votes(failure.attempts)}. "
+    ) + (
+        "It reads or writes storage, which only the operator's own workers may: start "
+        "one (eco-dask-scheduler --trusted-workers 1)."
+        if failure.trusted_only
+        else "Invite more owners (eco-dask invite --owner NAME), or start a trusted "
+        "worker (eco-dask-scheduler --trusted-workers 1)."
+    )
 
 
 def _needs(failure: NobodyEligible) -> str:

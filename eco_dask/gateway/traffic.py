@@ -57,7 +57,7 @@ class Traffic:
                 self._on_failed(message)
             case m.Declined(lease, reason, text):
                 if reason == m.MISSING_MODULE:
-                    gateway.lacks_module(session, lease, text)
+                    self._gateway.lacks_module(self._session, lease, text)
                 self._on_declined(lease)
             case m.ValuePart():
                 self._on_part(message)
