@@ -5,13 +5,18 @@ entries, receipts --apply--> all in, or none     then balances, receipts and tot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Engine, func, select
 
-from eco_dask.ledger import journal, tables, totals
+from eco_dask.energy.accounts import JobEnergy
+from eco_dask.energy.figures import EnergyFigures
+from eco_dask.energy.reading import Unavailable
+from eco_dask.ledger import energy_totals, journal, tables, totals
 from eco_dask.ledger.book import Balance, Entry, Reserve, Resolve
 from eco_dask.ledger.database import writing
+from eco_dask.ledger.energy_entries import EnergyEntry, energy_of, take_energy
+from eco_dask.ledger.energy_totals import EnergyTotals, Group, JobWork, Work
 from eco_dask.ledger.receipts import Receipt
 from eco_dask.ledger.totals import Fault, JobTotals, ProviderTotals
 from eco_dask.types import Account, EntryId, JobId, LeaseId, OwnerId, ProviderId
@@ -130,6 +135,37 @@ class Ledger:
         _require_positive(limit)
         with self._engine.connect() as connection:
             return totals.job_totals(connection, totals.latest_jobs(connection, limit))
+
+    def take_energy(self, entries: Sequence[EnergyEntry]) -> None:
+        """Take in what runs and coordinators' own work took; offering it again changes nothing."""
+        if entries:
+            with writing(self._engine) as connection:
+                take_energy(connection, entries)
+
+    def energy_of(self, leases: Iterable[LeaseId]) -> dict[LeaseId, EnergyFigures | Unavailable]:
+        """Give the energy of runs by lease; those that nothing was reported of are left out."""
+        with self._engine.connect() as connection:
+            return energy_of(connection, leases)
+
+    def job_energy(self, jobs: Sequence[JobId]) -> dict[JobId, JobEnergy]:
+        """Give what jobs took, by what it was for; see :mod:`eco_dask.ledger.energy_totals`."""
+        with self._engine.connect() as connection:
+            return energy_totals.job_energy(connection, jobs)
+
+    def job_work(self, job: JobId) -> JobWork:
+        """Sum up the size of a job's accepted tasks."""
+        with self._engine.connect() as connection:
+            return energy_totals.job_work(connection, job)
+
+    def energy_totals(self, by: Group, since_s: float | None = None) -> dict[str, EnergyTotals]:
+        """Sum up energy by provider or owner, or of all; since a Unix time in seconds."""
+        with self._engine.connect() as connection:
+            return energy_totals.energy_totals(connection, by, since_s)
+
+    def work_done(self, by: Group, since_s: float | None = None) -> dict[str, Work]:
+        """Sum up what was done and paid, for setting energy against it."""
+        with self._engine.connect() as connection:
+            return energy_totals.work_done(connection, by, since_s)
 
     def open_reserves(self, prefix: str) -> list[Reserve]:
         """Give the reserves that nothing has resolved and whose id starts with ``prefix``."""

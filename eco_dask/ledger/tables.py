@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever older code could misread the tables.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 metadata = MetaData()
 
@@ -102,5 +102,50 @@ reputations = Table(
     Column("part", _Name, primary_key=True),
     Column("state", JSON, nullable=False),
     Column("saved_at_s", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: What runs of tasks, and coordinators' own work for jobs, took: beside the receipts, as it may
+#: come after them. Of unknown energy all figures are NULL, and ``unknown`` says why.
+energy = Table(
+    "energy",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    #: The lease, or the name of a coordinator's own work for a job.
+    Column("id", _Name, nullable=False, unique=True),
+    Column("job", _Name, nullable=False),
+    #: Empty for a coordinator's own work, as are provider and owner.
+    Column("ballot", _Name, nullable=False),
+    Column("provider", _Name, nullable=False),
+    Column("owner", _Name, nullable=False),
+    #: What the lease was for (vote, audit, known, check), or coordination.
+    Column("purpose", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("component_uj", BigInteger, CheckConstraint("component_uj >= 0")),
+    Column("marginal_uj", BigInteger, CheckConstraint("marginal_uj >= 0")),
+    Column("reserved_uj", BigInteger, CheckConstraint("reserved_uj >= 0")),
+    Column("metered_uj", BigInteger, CheckConstraint("metered_uj >= 0")),
+    Column("carbon_low_ug", BigInteger, CheckConstraint("carbon_low_ug >= 0")),
+    Column("carbon_central_ug", BigInteger, CheckConstraint("carbon_central_ug >= 0")),
+    Column("carbon_high_ug", BigInteger, CheckConstraint("carbon_high_ug >= 0")),
+    Column("gap_ms", BigInteger, CheckConstraint("gap_ms >= 0")),
+    Column("tier", Text),
+    #: Sets of texts, joined by line feeds in their order, so that equal sets are equal.
+    Column("sources", Text),
+    Column("grids", Text),
+    Column("warnings", Text),
+    Column("unknown", Text),
+    Index("energy_by_job", "job", "seq"),
+    Index("energy_by_provider", "provider", "seq"),
+    Index("energy_by_owner", "owner", "seq"),
+)
+
+#: What the owner of a provider declares of its energy; the last word counts.
+declarations = Table(
+    "declarations",
+    metadata,
+    Column("provider", _Name, primary_key=True),
+    Column("declared", JSON, nullable=False),
+    Column("declared_at_s", Double, nullable=False),
     sqlite_with_rowid=False,
 )

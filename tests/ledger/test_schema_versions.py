@@ -13,6 +13,8 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.database import open_database, writing
 from eco_dask.ledger.tables import (
     SCHEMA_VERSION,
+    declarations,
+    energy,
     metadata,
     receipts,
     reputations,
@@ -62,7 +64,8 @@ def as_of_the_first(url: str) -> None:
     """Take a new database back to the first schema."""
     engine = open_database(url)
     with writing(engine) as connection:
-        reputations.drop(connection)
+        for table in (declarations, energy, reputations):
+            table.drop(connection)
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(update(schema_version).values(version=1))
     engine.dispose()
