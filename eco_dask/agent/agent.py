@@ -6,19 +6,15 @@ Lease ──► (values here?) ──► RunnerProcess ──► Committed | Fai
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tornado.httpclient import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketError
-
-from eco_dask.agent.dialling import Connection, Introduction
+from eco_dask.agent.dialling import Introduction
+from eco_dask.agent.line import Line
 from eco_dask.agent.runner_process import Done, Lacks, Raised, RunnerProcess, RunnerRule, Work
-from eco_dask.errors import RegistrationError, ValueCodecError, WireError
+from eco_dask.errors import ValueCodecError
 from eco_dask.sketches import sketch_or_digest
 from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
@@ -31,11 +27,8 @@ from eco_dask.wire.values import ValueAssembler, split
 
 logger = logging.getLogger(__name__)
 
-#: Refusals that time cures: a gateway that restarts, or that is full.
-PASSING_CODES = frozenset({"busy", "restarting"})
 #: Leases handed to the runner beyond its slots: enough that it never waits, few enough to recall.
 FED_AHEAD = 32
-_RECONNECT_S_FIRST = 0.25
 #: Seconds that a task which was called back while it ran has to finish: nobody waits for it any
 #: more, and one that hangs would block its slot for good.
 RECALLED_S = 5.0
@@ -63,8 +56,14 @@ class Agent:
         on_change: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._about = about
-        self._reconnect_max_s = reconnect_max_s
         self._on_change = on_change
+        self._line = Line(
+            about,
+            self._resume,
+            self._on_message,
+            reconnect_max_s=reconnect_max_s,
+            on_change=on_change,
+        )
         self._slots = runner_rule.slots
         self._runner = RunnerProcess(runner_rule, self._on_answer, self._on_runner_death)
         self._cache = BlobCache(about.cache_bytes)
@@ -77,9 +76,6 @@ class Agent:
         self._abandoned: set[LeaseId] = set()
         #: Values asked for because the gateway believed them to be here.
         self._asked: set[Digest] = set()
-        self._connection: Connection | None = None
-        self._welcome: m.Welcome | None = None
-        self._leaving = asyncio.Event()
         self._sketching: set[asyncio.Task[None]] = set()
         #: One sketch at a time: it takes a core while it is made.
         self._sketcher = asyncio.Lock()
@@ -98,66 +94,14 @@ class Agent:
         runner = asyncio.create_task(self._runner.run())
         try:
             await self._runner.ready.wait()
-            await self._stay_connected()
+            await self._line.run()
         finally:
             runner.cancel()
             await asyncio.gather(runner, return_exceptions=True)
 
     def leave(self) -> None:
         """Say goodbye and end :meth:`run`."""
-        self._leaving.set()
-
-    async def _stay_connected(self) -> None:
-        pause_s = _RECONNECT_S_FIRST
-        while not self._leaving.is_set():
-            try:
-                await self._one_connection()
-                pause_s = _RECONNECT_S_FIRST
-            except RegistrationError as error:
-                if error.code not in PASSING_CODES:
-                    raise
-                self._on_change(f"The gateway asks to come back later: {error}")
-            except (OSError, WebSocketError, WebSocketClosedError, HTTPError) as error:
-                self._on_change(
-                    f"No connection to {self._about.link.address}: {clean(str(error), 300)}"
-                )
-            except WireError as error:
-                self._on_change(f"The gateway broke the protocol: {error}")
-            if self._leaving.is_set():
-                return
-            # Full jitter: a thousand providers must not come back in the same instant.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), random.uniform(0.1, 1.0) * pause_s)
-            pause_s = min(pause_s * 2, self._reconnect_max_s)
-
-    async def _one_connection(self) -> None:
-        connection = await Connection.dial(self._about)
-        writer = asyncio.create_task(connection.outbox.run())
-        reader = asyncio.create_task(self._converse(connection))
-        leaving = asyncio.create_task(self._leaving.wait())
-        try:
-            await asyncio.wait({reader, writer, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if leaving.done() and not reader.done():
-                await connection.close("the owner stops")
-            elif writer.done():
-                # Its error is the reader's too, which knows what the gateway said last.
-                await asyncio.wait({reader}, timeout=1.0)
-            if reader.done():
-                reader.result()
-        finally:
-            self._connection = None
-            for task in (reader, writer, leaving):
-                task.cancel()
-            await asyncio.gather(reader, writer, leaving, return_exceptions=True)
-            await connection.close()
-
-    async def _converse(self, connection: Connection) -> None:
-        session = self._welcome.session if self._welcome is not None else b""
-        welcome = await connection.join(session)
-        self._welcome, self._connection = welcome, connection
-        self._resume(welcome)
-        async for message in connection.messages():
-            self._on_message(message)
+        self._line.leave()
 
     def _resume(self, welcome: m.Welcome) -> None:
         """Compare the leases of both sides; what only one side knows is void."""
@@ -210,9 +154,6 @@ class Agent:
             case m.Receipted(_, reason, amount_mpt):
                 self.tally.earned_mpt += amount_mpt
                 self.tally.reasons[reason] += 1
-            case m.Goodbye(reason):
-                self._welcome = None
-                raise ConnectionError(f"the gateway said goodbye: {clean(reason, 200)}")
 
     def _keep(self, digest: Digest, value: bytearray) -> None:
         evicted = self._cache.add(digest, value)
@@ -228,7 +169,7 @@ class Agent:
 
     def _serve(self, lease: LeaseId) -> None:
         answer, parts = self._answers.get(lease), self._bytes_of(lease)
-        connection = self._connection
+        connection = self._line.connection
         if not isinstance(answer, Done) or parts is None or connection is None:
             self._say(m.ValueGone(lease))
             return
@@ -342,7 +283,8 @@ class Agent:
             )
             return
         size_bytes = answer.size_bytes
-        inline = self._welcome is not None and size_bytes <= self._welcome.inline_bytes_max
+        welcome = self._line.welcome
+        inline = welcome is not None and size_bytes <= welcome.inline_bytes_max
         value = b"".join(answer.parts) if inline else b""
         self._say(
             m.Committed(answer.lease, answer.digest, size_bytes, answer.cpu_s, answer.wall_s, value)
@@ -373,8 +315,7 @@ class Agent:
 
     def _say(self, message: m.Message) -> None:
         """Send, if there is a connection; after a reconnect, :meth:`_resume` makes up for it."""
-        if self._connection is not None:
-            self._connection.say(message)
+        self._line.say(message)
 
 
 def _sketch_bytes(parts: tuple[bytes, ...], seed: bytes) -> bytes:

@@ -36,9 +36,10 @@ class MisbehavingAgent(Agent):
             return
         super()._on_answer(said)
         noise = self._behaviour.noise()
-        if noise and self._connection is not None:
+        connection = self._line.connection
+        if noise and connection is not None:
             # Past the outbox, which sends whole messages only.
-            task = asyncio.create_task(self._connection._write(noise))  # noqa: SLF001
+            task = asyncio.create_task(connection._write(noise))  # noqa: SLF001
             self._noises.add(task)
             task.add_done_callback(self._noises.discard)
 

@@ -120,7 +120,7 @@ def asked(agent: Agent, *rounds: int, **answers: Done | Raised) -> list[m.Messag
     """What an agent with these answers says when it is asked for the sketch of ``a``."""
 
     async def ask() -> list[m.Message]:
-        agent._connection = heard = Heard()
+        agent._line.connection = heard = Heard()
         agent._answers.update(answers)
         for number in rounds:
             agent._on_message(m.SketchAsked("a", number, SEED))
