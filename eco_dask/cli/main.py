@@ -11,6 +11,7 @@ from eco_dask.cli.demo import demo
 from eco_dask.cli.gateway import gateway
 from eco_dask.cli.group import EcoGroup
 from eco_dask.cli.scheduler import scheduler
+from eco_dask.cli.token import token
 from eco_dask.cli.worker import worker
 
 
@@ -21,7 +22,7 @@ def eco() -> None:
 
 
 for command in (
-    scheduler, gateway, worker, invite, providers, jobs, balance, receipts, demo,
+    scheduler, gateway, worker, invite, providers, jobs, balance, receipts, demo, token,
 ):  # fmt: skip
     eco.add_command(command)
 

@@ -34,7 +34,8 @@ def read(kind: type[_Kind], plain: Mapping[str, Any]) -> _Kind:
     """
     if not isinstance(plain, Mapping):
         raise ValueError(f"{kind.__name__} is read from a mapping; got {plain!r:.80}")  # noqa: TRY004  hostile data, not a caller's mistake
-    types_of: dict[str, Any] = _types(kind)  # type: ignore[arg-type]  classes are hashable
+    hashable: Any = kind
+    types_of: dict[str, Any] = _types(hashable)
     given = {name: _read(types_of[name], plain[name]) for name in types_of if name in plain}
     try:
         return kind(**given)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever older code could misread the tables.
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 metadata = MetaData()
 
@@ -91,6 +91,8 @@ receipts = Table(
     Index("receipts_by_owner", "owner", "seq"),
     Index("receipts_by_provider", "provider", "seq"),
     Index("receipts_by_job", "job", "seq"),
+    # Finds the first accepted answer of a task, by which tasks are counted as they come.
+    Index("receipts_by_ballot", "ballot", "seq"),
 )
 
 #: What a gateway has learned of owners and of the network, so that it outlives the gateway.
@@ -147,5 +149,48 @@ declarations = Table(
     Column("provider", _Name, primary_key=True),
     Column("declared", JSON, nullable=False),
     Column("declared_at_s", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Who may ask the HTTP API for what.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    # Only the hash: who reads the database cannot use it.
+    Column("secret_hash", LargeBinary, nullable=False),
+    #: ``operator``, ``recruiter``, ``recruiter:NAME`` or ``owner:NAME``.
+    Column("scope", _Name, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at_s", Double, nullable=False),
+    Column("expires_at_s", Double),
+    Column("revoked_at_s", Double),
+    sqlite_with_rowid=False,
+)
+
+#: Time series, each in several steps: a point holds all that was recorded within its step.
+series = Table(
+    "series",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("step_s", Integer, primary_key=True),
+    #: Start of the step, Unix time in seconds.
+    Column("at_s", BigInteger, primary_key=True),
+    Column("count", Integer, CheckConstraint("count > 0"), nullable=False),
+    Column("total", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+    Column("last", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: What the scheduler saw of each job, so that it outlives the scheduler.
+job_records = Table(
+    "job_records",
+    metadata,
+    Column("job", _Name, primary_key=True),
+    Column("record", JSON, nullable=False),
+    Column("started_at_s", Double, nullable=False),
+    Index("job_records_by_start", "started_at_s"),
     sqlite_with_rowid=False,
 )

@@ -15,10 +15,13 @@ from eco_dask.ledger.tables import (
     SCHEMA_VERSION,
     declarations,
     energy,
+    job_records,
     metadata,
     receipts,
     reputations,
     schema_version,
+    series,
+    tokens,
 )
 
 #: The first released schema as SQLite wrote it down, with a little in it.
@@ -64,8 +67,9 @@ def as_of_the_first(url: str) -> None:
     """Take a new database back to the first schema."""
     engine = open_database(url)
     with writing(engine) as connection:
-        for table in (declarations, energy, reputations):
+        for table in (declarations, energy, job_records, reputations, series, tokens):
             table.drop(connection)
+        connection.execute(text("DROP INDEX receipts_by_ballot"))
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(update(schema_version).values(version=1))
     engine.dispose()
