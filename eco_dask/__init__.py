@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eco_dask.client import job as job
     from eco_dask.cluster import EcoCluster as EcoCluster
     from eco_dask.cluster import ProviderSpec as ProviderSpec
+    from eco_dask.notebook.entry import monitor as monitor
     from eco_dask.report import JobReport as JobReport
 
 _load_defaults()
@@ -23,9 +24,10 @@ _HOMES = {
     "JobReport": "eco_dask.report",
     "ProviderSpec": "eco_dask.cluster",
     "job": "eco_dask.client",
+    "monitor": "eco_dask.notebook.entry",
 }
 
-__all__ = ["EcoCluster", "Job", "JobReport", "ProviderSpec", "job"]
+__all__ = ["EcoCluster", "Job", "JobReport", "ProviderSpec", "job", "monitor"]
 __version__ = "0.1.0"
 
 
