@@ -16,6 +16,7 @@ import dask
 from distributed import Client, get_client
 
 from eco_dask.checks import own_checks
+from eco_dask.display.show import card_html
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec
 from eco_dask.providers.packages import package_tags
@@ -74,6 +75,34 @@ class Job:
         self._left_at_s = time.time()
         annotation, self._annotation = self._annotation, None
         annotation.__exit__(kind, error, traceback)
+
+    def facts(self) -> dict[str, str]:
+        """Return the job's terms and where it stands, by label."""
+        spec = self.spec
+        if self._entered_at_s is None:
+            state = "not started: open its block with `with`"
+        elif self._annotation is not None:
+            state = f"open for {time.time() - self._entered_at_s:.1f} s"
+        else:
+            state = "over; report() says what became of it"
+        sure = (
+            f"{spec.quorum} owners agree" if spec.quorum is not None else "as the network decides"
+        )
+        return {
+            "State": state,
+            "Results": f"wrong with at most {spec.error:g}" if spec.error is not None else sure,
+            "Budget": f"{spec.budget_mpt / 1000:g} points" if spec.budget_mpt else "no limit",
+            "Paid by": spec.recruiter,
+            "Requires": ", ".join(spec.require) or "nothing",
+            "Runs on": "the operator's own workers" if spec.trusted else "any provider",
+        }
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{label.lower()}: {text}" for label, text in self.facts().items())
+        return f"<Job {self.spec.name!r} {facts}>"
+
+    def _repr_html_(self) -> str:
+        return card_html("Job", f"{self.spec.name} ({self.id})", self.facts())
 
     def report(self, client: Client | None = None) -> Any:
         """Say what became of the job: tasks, attempts, points.

@@ -18,7 +18,6 @@ from typing import Any
 
 import dask
 from distributed.core import Status, rpc
-from distributed.deploy import Cluster
 from sqlalchemy import Engine
 
 from eco_dask.children import Child
@@ -28,6 +27,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.providers.link import JoinLink
 from eco_dask.providers.registry import Registry
 from eco_dask.sandbox.machine import import_folders
+from eco_dask.shown_cluster import ShownCluster
 
 #: Processes of one machine are equally fast, and would only measure how they hinder each other.
 _QUICK_START: dict[str, Any] = {
@@ -52,7 +52,7 @@ class ProviderSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class EcoCluster(Cluster):
+class EcoCluster(ShownCluster):
     """A coordinator and providers on this machine, each a process of its own.
 
     Parameters

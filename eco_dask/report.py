@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eco_dask.display.show import card_html
 from eco_dask.jobs import JobSpec
 from eco_dask.types import JobId
 
@@ -19,7 +20,7 @@ _MEANS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class JobReport:
     """What became of a job."""
 
@@ -89,36 +90,44 @@ class JobReport:
             caught=tuple((*who, times) for *who, times in found["faults"]),
         )
 
-    def __str__(self) -> str:
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is worth telling, as pairs of a label and a text."""
         ratio = self.attempts_per_task
-        lines = [
-            f"Job {self.name!r} ({self.id})",
-            f"  tasks     {self.done} of {self.tasks} done, {self.erred} failed",
-            f"  verified  {self.accepted} tasks by {self.attempts} attempts"
-            + (f" ({ratio:.2f} per task)" if ratio is not None else ""),
-            f"  paid      {self.spent_points:,.3f} points",
+        per_task = f" ({ratio:.2f} per task)" if ratio is not None else ""
+        facts = [
+            ("tasks", f"{self.done} of {self.tasks} done, {self.erred} failed"),
+            ("verified", f"{self.accepted} tasks by {self.attempts} attempts{per_task}"),
+            ("paid", f"{self.spent_points:,.3f} points"),
         ]
         if self.reasons:
-            lines.append(
-                "  receipts  " + ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
-            )
+            receipts = ", ".join(f"{n} {reason}" for reason, n in self.reasons.items())
+            facts.append(("receipts", receipts))
         if self.error_worst is not None and self.error_mean is not None:
-            lines.append(
-                f"  error     at most {self.error_worst:.1e} per task by estimate, "
-                f"{self.error_mean:.1e} on average"
-            )
+            worst = f"at most {self.error_worst:.1e} per task by estimate"
+            facts.append(("error", f"{worst}, {self.error_mean:.1e} on average"))
         elif self.accepted:
-            lines.append("  error     not estimated: a quorum of owners decided")
+            facts.append(("error", "not estimated: a quorum of owners decided"))
         means = {name: n for name, n in self.leases.items() if name != "vote" and n}
         if means:
-            lines.append("  checked   " + ", ".join(f"{n} {_MEANS[m]}" for m, n in means.items()))
+            facts.append(("checked", ", ".join(f"{n} {_MEANS[m]}" for m, n in means.items())))
         if self.backtracked or self.recomputed:
-            lines.append(
-                f"  again     {self.backtracked} attempts on results accepted before, "
-                f"{self.recomputed} results computed again"
-            )
+            attempts = f"{self.backtracked} attempts on results accepted before"
+            facts.append(("again", f"{attempts}, {self.recomputed} results computed again"))
         for owner, provider, reason, times in self.caught:
-            lines.append(f"  caught    {owner}, provider {provider[:12]}: {times} x {reason}")
+            facts.append(("caught", f"{owner}, provider {provider[:12]}: {times} x {reason}"))
         if self.elapsed_s is not None:
-            lines.append(f"  time      {self.elapsed_s:.1f} s")
-        return "\n".join(lines)
+            facts.append(("time", f"{self.elapsed_s:.1f} s"))
+        return facts
+
+    def __str__(self) -> str:
+        lines = [f"Job {self.name!r} ({self.id})"]
+        return "\n".join(lines + [f"  {label:<9} {text}" for label, text in self.facts()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        facts = self.facts()
+        caught = tuple(f"Caught: {text}" for label, text in facts if label == "caught")
+        rows = {label.capitalize(): text for label, text in facts if label != "caught"}
+        return card_html("JobReport", f"{self.name} ({self.id})", rows, caught)

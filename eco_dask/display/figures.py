@@ -77,7 +77,7 @@ def jobs(snapshot: Plain) -> tuple[JobLine, ...]:
 
 def name(text: object) -> str:
     """Return a name that strangers chose, fit to show."""
-    return clean(str(text), _NAME_CHARS_MAX)
+    return " ".join(clean(str(text), _NAME_CHARS_MAX).split())
 
 
 def _part(snapshot: Plain, key: str) -> Plain:
@@ -138,7 +138,7 @@ def _verification(part: Plain) -> Section:
     ]
     if part.get("error_worst") is not None:
         hint = "estimated probability that an accepted result is wrong: the highest of any"
-        shown.append(figure("error_worst", "error at most", words.chance, hint))
+        shown.append(figure("error_worst", "highest estimated error", words.chance, hint))
     strikes = [s for s in part.get("strikes") or () if isinstance(s, Mapping)]
     return Section("Verification", tuple(shown), _caught(strikes))
 
@@ -186,14 +186,26 @@ def _energy(part: Plain) -> Section:
     )  # fmt: skip
     notes = [name(warning) for warning in part.get("warnings") or ()][:WARNINGS_MAX]
     if part.get("unknown_runs"):
-        notes.append(f"{words.count(part['unknown_runs'])} runs without any figure are not in it")
-    if part.get("reserved_uj") is None:
-        notes.append("Unknown: no finished task told of its energy yet.")
+        notes.append(f"{words.count(part['unknown_runs'])} runs of unknown energy are not in it")
+    if part.get("unknown"):
+        notes.append(f"Unknown: {name(part['unknown'])}.")
+    notes += _against(_part(part, "baseline"))
     return Section("Energy", shown, tuple(notes))
+
+
+def _against(baseline: Plain) -> list[str]:
+    """Compare with what the same work would have taken elsewhere, also where that was less."""
+    saved, low, high = (baseline.get(f"saved_{which}uj") for which in ("", "low_", "high_"))
+    if saved is None:
+        return []
+    word = "saved" if saved >= 0 else "lost"
+    ends = f"{words.energy(low)} to {words.energy(high)} saved"
+    return [f"{words.energy(abs(saved))} {word} against {name(baseline.get('name'))} ({ends})"]
 
 
 def _job(job: Plain) -> JobLine:
     figure = _of(job, f"jobs.{name(job.get('id'))}")
+    energy = _of(_part(job, "energy"), f"jobs.{name(job.get('id'))}.energy")
     tasks, done = job.get("tasks"), job.get("done")
     budget_mpt = job.get("budget_mpt")
     spent = figure("spent_mpt", "points", words.points)
@@ -206,9 +218,7 @@ def _job(job: Plain) -> JobLine:
         figure("erred", "failed"),
         figure("attempts_per_task", "attempts per task", words.ratio),
         spent,
-        _of(_part(job, "energy"), f"jobs.{name(job.get('id'))}.energy")(
-            "reserved_uj", "energy", words.energy
-        ),
+        energy("reserved_uj", "energy", words.energy),
         figure("left_s", "time left", words.span),
     )
     return JobLine(

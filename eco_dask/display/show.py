@@ -12,10 +12,12 @@ from typing import Any
 import jinja2
 
 from eco_dask.display import figures, words
-from eco_dask.display.figures import JOBS_MAX, Figure, Plain
+from eco_dask.display.figures import JOBS_MAX, Figure, JobLine, Plain
 from eco_dask.text import clean
 
 _BAR_CHARS = 10
+#: A job's figures beside its progress.
+_BOUGHT = ("attempts_per_task", "spent_mpt", "reserved_uj", "left_s")
 
 
 def monitor_html(snapshot: Plain) -> str:
@@ -43,14 +45,10 @@ def monitor_text(snapshot: Plain) -> str:
     if not jobs:
         lines.append(f"  {'jobs':<13} none yet")
     for number, job in enumerate(jobs[:JOBS_MAX]):
-        by_key = {figure.path.rpartition(".")[2]: figure for figure in job.figures}
-        lines.append(
-            f"  {'' if number else 'jobs':<13} {job.name}: {job.state} {_bar(job.progress)} "
-            f"{by_key['done'].text} of {by_key['tasks'].text} tasks, {by_key['erred'].text} failed"
-        )
-        rest = ("attempts_per_task", "spent_mpt", "reserved_uj", "left_s")
-        shown = (_listed([by_key[key] for key in rest]), *job.notes)
-        lines.append(f"  {'':<13}   {'; '.join(shown)}")
+        head = f"{job.name}: {job.state}{_tasks(job)}"
+        bought = [_column(job, key) for key in _BOUGHT]
+        lines.append(f"  {'' if number else 'jobs':<13} {head}")
+        lines.append(f"  {'':<13}   {'; '.join((_listed(bought), *job.notes))}")
     if len(jobs) > JOBS_MAX:
         lines.append(f"  {'':<13} and {len(jobs) - JOBS_MAX} more")
     return "\n".join(lines)
@@ -84,11 +82,13 @@ def _listed(shown: Iterable[Figure]) -> str:
     return ", ".join(known) or "nothing known yet"
 
 
-def _bar(progress: float | None) -> str:
-    if progress is None:
+def _tasks(job: JobLine) -> str:
+    if job.progress is None:
         return ""
-    full = round(progress * _BAR_CHARS)
-    return f"[{'#' * full}{'.' * (_BAR_CHARS - full)}]"
+    full = round(job.progress * _BAR_CHARS)
+    done, tasks, erred = (_column(job, key).text for key in ("done", "tasks", "erred"))
+    bar = f"[{'#' * full}{'.' * (_BAR_CHARS - full)}]"
+    return f" {bar} {done} of {tasks} tasks, {erred} failed"
 
 
 def _render(template: str, **values: Any) -> str:
@@ -113,6 +113,6 @@ def _is_link(value: str) -> bool:
     return value.startswith(("http://", "https://"))
 
 
-def _column(job: figures.JobLine, key: str) -> Figure:
+def _column(job: JobLine, key: str) -> Figure:
     """Return a job's figure by the last part of its path."""
     return next(figure for figure in job.figures if figure.path.rpartition(".")[2] == key)

@@ -21,7 +21,7 @@ from eco_dask.notebook.feed import Feed, News
 _FOLDER = Path(__file__).parent
 
 
-class MonitorWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class MonitorWidget(anywidget.AnyWidget):
     """Shows the network of a client, live. Made by :func:`eco_dask.monitor`."""
 
     _esm = _FOLDER / "monitor.js"
