@@ -5,6 +5,7 @@ cluster ──eco_snapshot──► providers, slots ──► repr, HTML
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from distributed.core import Status
@@ -53,12 +54,14 @@ class ShownCluster(Cluster):
             network = self.sync(self._network, callback_timeout=_ANSWER_S)
         except (OSError, TimeoutError):
             # A repr that raises hides what it is about.
+            network = None
+        if network is None:
             return _UNKNOWN, _UNKNOWN
         return (
             f"{network['providers_connected']} of {network['providers_known']} connected",
             f"{network['slots_busy']} of {network['slots']} busy",
         )
 
-    async def _network(self) -> dict[str, Any]:
+    async def _network(self) -> Mapping[str, Any] | None:
         found = await self.scheduler_comm.eco_snapshot()
-        return dict(found["network"])
+        return found["network"] if isinstance(found, Mapping) else None

@@ -16,7 +16,7 @@ from eco_dask.text import clean
 
 Plain = Mapping[str, Any]
 #: Jobs and strikes that are shown; how many more there are is said.
-JOBS_MAX, STRIKES_MAX, WARNINGS_MAX = 8, 5, 3
+JOBS_MAX, STRIKES_MAX, WARNINGS_MAX = 8, 3, 3
 _NAME_CHARS_MAX = 80
 _RUNNING, _UNFINISHED = "running", ("failed", "cancelled")
 
@@ -146,8 +146,8 @@ def _verification(part: Plain) -> Section:
 def _caught(strikes: Sequence[Plain]) -> tuple[str, ...]:
     latest = sorted(strikes, key=lambda s: -(s.get("at_s") or 0.0))
     lines = [
-        f"caught at {words.clock(s.get('at_s'))}: {name(s.get('owner'))}, provider "
-        f"{name(s.get('provider'))[:12]}, {name(s.get('reason'))}"
+        f"caught: {name(s.get('owner'))} ({name(s.get('provider'))[:8]}), {name(s.get('reason'))}, "
+        f"at {words.clock(s.get('at_s'))}"
         for s in latest[:STRIKES_MAX]
     ]
     more = len(latest) - STRIKES_MAX
@@ -174,10 +174,7 @@ def _energy(part: Plain) -> Section:
     shown = (
         figure("reserved_uj", "energy", words.energy, "at the wall, with the share of idle power"),
         figure("marginal_uj", "of it marginal", words.energy, "what owners' bills rise by"),
-        Figure(
-            "energy.gco2e_central", "emissions", part.get("gco2e_central"), words.carbon(part),
-            "central estimate, and its range",
-        ),
+        figure("gco2e_central", "CO2e", words.grams, "greenhouse gases, central estimate"),
         Figure(
             "energy.metered_uj", "metered", part.get("metered_uj"),
             words.share(part.get("metered_uj"), part.get("reserved_uj")),
@@ -185,6 +182,9 @@ def _energy(part: Plain) -> Section:
         ),
     )  # fmt: skip
     notes = [name(warning) for warning in part.get("warnings") or ()][:WARNINGS_MAX]
+    low, high = words.grams(part.get("gco2e_low")), words.grams(part.get("gco2e_high"))
+    if words.UNKNOWN not in (low, high):
+        notes.insert(0, f"CO2e is likely between {low} and {high}")
     if part.get("unknown_runs"):
         notes.append(f"{words.count(part['unknown_runs'])} runs of unknown energy are not in it")
     if part.get("unknown"):

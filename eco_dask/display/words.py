@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from eco_dask.energy.figures import in_unit
 
@@ -28,12 +27,9 @@ def energy(amount_uj: object) -> str:
     return in_unit(amount_uj / _UJ_PER_WH, "Wh") if _is_known(amount_uj) else UNKNOWN
 
 
-def carbon(figures: Mapping[str, Any]) -> str:
-    """Grams of CO2e with their range, of energy figures."""
-    central, low, high = (figures.get(f"gco2e_{which}") for which in ("central", "low", "high"))
-    if not (_is_known(central) and _is_known(low) and _is_known(high)):
-        return UNKNOWN
-    return f"{in_unit(central, 'g')} CO2e ({in_unit(low, 'g')} to {in_unit(high, 'g')})"
+def grams(amount_g: object) -> str:
+    """Grams, of CO2 equivalent."""
+    return in_unit(amount_g, "g") if _is_known(amount_g) else UNKNOWN
 
 
 def ratio(number: object) -> str:
