@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 import dask
 from distributed import Client, get_client
@@ -18,7 +18,7 @@ from distributed import Client, get_client
 from eco_dask.checks import own_checks
 from eco_dask.display.show import card_html
 from eco_dask.errors import ConfigurationError
-from eco_dask.jobs import ANNOTATION, JobSpec
+from eco_dask.jobs import ANNOTATION, JobSpec, RareTerms
 from eco_dask.providers.packages import package_tags
 from eco_dask.report import JobReport
 from eco_dask.types import JobId
@@ -148,9 +148,9 @@ def job(
     budget: float | None = None,
     require: Iterable[str] | Mapping[str, Any] | None = None,
     quorum: int | None = None,
-    owners_min: int | None = None,
     trusted: bool = False,
     recruiter: str | None = None,
+    **rare: Unpack[RareTerms],
 ) -> Job:
     """Group the Dask computations of a ``with`` block, and say how they are to be run.
 
@@ -159,24 +159,24 @@ def job(
     name : str, optional
         What people read in lists.
     error : float, optional
-        Accepted probability that a result is wrong, more than 0 and at most 0.05. A task is done
-        once where its provider is trusted that far, and more often elsewhere.
+        Accepted probability that a result is wrong, more than 0 and at most 0.05.
     flow_error : float, optional
         The same of results that only further tasks use. Default: ten times ``error``.
     compare : {"auto", "exact", "close"}, optional
         Which answers are the same: of the same bits, or equal but for rounding. Default, "auto":
         as kind of task and dtype suggest.
     budget : float, optional
-        Most that the block may spend, in points. At the cap, further tasks fail with
-        :class:`~eco_dask.errors.BudgetExceededError`; finished results are kept.
+        Most that the block may spend, in points. At the cap, further tasks fail.
     require : iterable of str or mapping, optional
         Tags that a provider must have, ``{"gpu"}``; installed: ``{"packages": {"xarray": ">=2"}}``.
-    quorum, owners_min : int, optional
-        Distinct owners that must agree, instead of ``error``; two names of one thing.
+    quorum : int, optional
+        Distinct owners that must agree, instead of ``error``. Also called ``owners_min``.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
         Account that pays. Default: the name of the user.
+    **rare
+        :class:`~eco_dask.jobs.RareTerms`, such as ``result_bytes_max``.
 
     Raises
     ------
@@ -188,11 +188,12 @@ def job(
         job_id,
         name or str(job_id),
         recruiter=recruiter or _user(),
-        quorum=_either(quorum, owners_min),
+        quorum=_either(quorum, rare.get("owners_min")),
         error=error,
         flow_error=flow_error,
         compare=compare,
         budget_mpt=round(budget * 1000) if budget is not None else None,
+        result_bytes_max=rare.get("result_bytes_max"),
         require=_tags(require or ()),
         trusted=trusted,
         classes=registered_references(),

@@ -38,6 +38,40 @@ def _defaults() -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardRule:
+    """How much a gateway takes from anybody; what is beyond it is refused, and recorded."""
+
+    connections_max: int
+    connections_per_address_max: int
+    connections_per_owner_max: int
+    #: Connections of one address that have not joined yet.
+    handshakes_per_address_max: int
+    #: Time until a stranger has shown its key.
+    hello_s: float
+    #: New connections of one address.
+    knocks_per_s: float
+    knocks_burst: int
+    #: Messages of one provider that nobody waits for; every 16 KiB of them count as one more.
+    messages_per_s: float
+    messages_burst: int
+    #: One frame of who has not joined yet.
+    stranger_bytes_max: int
+    #: All results under way to this gateway.
+    arriving_bytes_max: int
+    #: A result that comes slower is given up, and a provider that reads slower is dropped.
+    value_bytes_per_s_min: float
+    stall_s: float
+    #: Largest cache and most slots that a provider's claim is believed.
+    cache_bytes_max: int
+    slots_max: int
+    #: Broken rules within the window, after which a provider is not let in for a while.
+    violations_max: int
+    violations_window_s: float
+    #: How often revoked providers are looked up.
+    revoked_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayRule:
     """Settings of a gateway."""
 
@@ -52,6 +86,12 @@ class GatewayRule:
     #: Kept of tasks that may have to be done again; beyond it, the oldest are settled.
     revocable_bytes: int
     limits: WireLimits
+    guard: GuardRule
+    #: Certificate and key to show instead of our own, such as those of a public authority.
+    certificate: str | None
+    certificate_key: str | None
+    #: Whether plain text may be served beyond loopback.
+    plain_text: bool
 
 
 def gateway_rule() -> GatewayRule:
@@ -74,6 +114,34 @@ def gateway_rule() -> GatewayRule:
         benchmark_size=_whole("gateway.benchmark-size"),
         revocable_bytes=_size("gateway.revocable-bytes"),
         limits=wire_limits(value_bytes_max),
+        guard=guard_rule(),
+        certificate=_if_set(_text, "gateway.certificate"),
+        certificate_key=_if_set(_text, "gateway.certificate-key"),
+        plain_text=_get("gateway.plain-text") is True,
+    )
+
+
+def guard_rule() -> GuardRule:
+    """Return the gateway's limits on what anybody may do."""
+    return GuardRule(
+        connections_max=_whole("gateway.guard.connections"),
+        connections_per_address_max=_whole("gateway.guard.connections-per-address"),
+        connections_per_owner_max=_whole("gateway.guard.connections-per-owner"),
+        handshakes_per_address_max=_whole("gateway.guard.handshakes-per-address"),
+        hello_s=_seconds("gateway.guard.hello"),
+        knocks_per_s=_fraction("gateway.guard.knocks-per-second"),
+        knocks_burst=_whole("gateway.guard.knocks-burst"),
+        messages_per_s=_fraction("gateway.guard.messages-per-second"),
+        messages_burst=_whole("gateway.guard.messages-burst"),
+        stranger_bytes_max=_size("gateway.guard.stranger-bytes"),
+        arriving_bytes_max=_size("gateway.guard.arriving-bytes"),
+        value_bytes_per_s_min=_size("gateway.guard.value-bytes-per-second"),
+        stall_s=_seconds("gateway.guard.stall"),
+        cache_bytes_max=_size("gateway.guard.cache-bytes"),
+        slots_max=_whole("gateway.guard.slots"),
+        violations_max=_whole("gateway.guard.violations"),
+        violations_window_s=_seconds("gateway.guard.violations-window"),
+        revoked_s=_seconds("gateway.guard.revoked"),
     )
 
 
@@ -226,6 +294,13 @@ def _whole(name: str) -> int:
         raise ConfigurationError(
             f"eco-dask.{name} must be a whole number; got {value!r}"
         ) from error
+
+
+def _text(name: str) -> str:
+    value = _get(name)
+    if not isinstance(value, str):
+        raise ConfigurationError(f"eco-dask.{name} must be text; got {value!r}")
+    return value
 
 
 def _seconds(name: str) -> float:

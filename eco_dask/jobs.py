@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import recruiter_account
@@ -22,6 +22,16 @@ WANTED = "eco-wanted"
 COMPARISONS: tuple[Compare, ...] = ("auto", "exact", "close")
 #: Fields that travel even at their default.
 _ALWAYS_SENT = frozenset({"id", "name", "recruiter", "require", "classes"})
+
+
+class RareTerms(TypedDict, total=False):
+    """Terms of :func:`eco_dask.job` that few jobs need."""
+
+    #: Another name of ``quorum``.
+    owners_min: int | None
+    #: Most that one task's result may have, in bytes. A larger one is refused before it is read,
+    #: and the task fails. Default: ``eco-dask.gateway.value-bytes-max``.
+    result_bytes_max: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class JobSpec:
     compare: Compare | None = None
     #: Most that the job may spend.
     budget_mpt: int | None = None
+    #: Most that one result may have, or None for what the network takes.
+    result_bytes_max: int | None = None
     #: Tags that a provider must have.
     require: tuple[str, ...] = ()
     #: Only the operator's own workers may run it.
@@ -62,6 +74,10 @@ class JobSpec:
                 f"compare= is one of {', '.join(COMPARISONS)}; got {self.compare!r}"
             )
         _require_error(self.error, self.flow_error)
+        if self.result_bytes_max is not None and self.result_bytes_max < 1:
+            raise ConfigurationError(
+                f"result_bytes_max= is a number of bytes, at least 1; got {self.result_bytes_max}"
+            )
         if self.budget_mpt is not None and self.budget_mpt <= 0:
             raise ConfigurationError(
                 f"a budget is more than 0 points; got {self.budget_mpt / 1000:g}"

@@ -262,9 +262,11 @@ class Agent:
             self._feed_runner()
             return
         self.tally.answered += 1
+        limits = self._about.limits
+        bytes_max = min(self._leases[answer.lease].result_bytes_max, limits.value_bytes_max)
         self._drop(answer.lease)
-        if isinstance(answer, Done) and answer.size_bytes > self._about.limits.value_bytes_max:
-            answer = _too_large(answer, self._about.limits.value_bytes_max)
+        if isinstance(answer, Done) and answer.size_bytes > bytes_max:
+            answer = _too_large(answer, bytes_max)
         self._answers[answer.lease] = answer
         self._say_answer(answer)
         self._feed_runner()
@@ -330,7 +332,8 @@ def _sketch_bytes(parts: tuple[bytes, ...], seed: bytes) -> bytes:
 
 def _too_large(answer: Done, bytes_max: int) -> Raised:
     text = (
-        f"the result has {answer.size_bytes} bytes; this network takes {bytes_max} at most. "
-        "Use smaller chunks, or ask the operator to raise eco-dask.gateway.value-bytes-max."
+        f"the result has {answer.size_bytes} bytes; the job or this network takes {bytes_max} at "
+        "most. Use smaller chunks, raise job(result_bytes_max=), or ask the operator to raise "
+        "eco-dask.gateway.value-bytes-max."
     )
     return Raised(answer.lease, "ValueError", text, "", answer.cpu_s, answer.wall_s)

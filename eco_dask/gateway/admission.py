@@ -26,7 +26,7 @@ from eco_dask.providers.records import ProviderRecord
 from eco_dask.providers.registry import Registry
 from eco_dask.types import ProviderId
 from eco_dask.wire import messages as m
-from eco_dask.wire.limits import WireLimits
+from eco_dask.wire.values import Room
 
 #: Benchmark steps that the gateway does again, drawn after the answer is in.
 STEPS_AUDITED = 2
@@ -82,7 +82,7 @@ class Admission:
                 "tampered with; start again with a fresh join link",
             )
         applicant.capability = Capability.from_map(proof.capability)
-        applicant.cache_bytes = max(1, proof.cache_bytes)
+        applicant.cache_bytes = min(max(1, proof.cache_bytes), self._rule.guard.cache_bytes_max)
         applicant.packages = read_packages(proof.packages)
         applicant.record = await asyncio.to_thread(self._enrol, hello)
 
@@ -113,8 +113,14 @@ class Admission:
             )
         applicant.score = score(steps, size, max(elapsed_s, 1e-6))
 
-    async def open_session(self, applicant: Applicant, limits: WireLimits) -> Session:
-        """Turn an applicant into a session, and note the visit."""
+    async def open_session(self, applicant: Applicant, room: Room) -> Session:
+        """Turn an applicant into a session, and note the visit.
+
+        Parameters
+        ----------
+        room : Room
+            Memory for the values that it will send, shared with others.
+        """
         record, capability = applicant.record, applicant.capability
         if record is None or capability is None:
             raise ValueError("the applicant was not admitted")
@@ -126,17 +132,18 @@ class Admission:
             owner=record.owner,
             role=record.role,
             tags=capability.tags(),
-            slots=applicant.hello.slots,
+            slots=min(applicant.hello.slots, self._rule.guard.slots_max),
             cores=capability.cores,
             score=speed,
             prefix=network_prefix(applicant.address),
         )
         return Session(
             provider,
-            limits,
+            self._rule.limits,
             applicant.cache_bytes,
             capability=facts,
             packages=applicant.packages,
+            room=room,
         )
 
     def _enrol(self, hello: m.Hello) -> ProviderRecord:

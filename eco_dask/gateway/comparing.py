@@ -92,13 +92,13 @@ class Comparing:
             if asked.session is session and not asked.answered:
                 session.send(m.SketchAsked(lease, asked.round, asked.seed))
 
-    def take(self, session: Session, message: m.Sketched) -> None:
-        """Take in what a provider sent; what was not asked of it is ignored."""
+    def take(self, session: Session, message: m.Sketched) -> bool:
+        """Take in what a provider sent, if it was asked for; say whether it was."""
         asked = self._asked.get(message.lease)
         if asked is None or asked.round != message.round or asked.session is not session:
-            return
+            return False
         if asked.answered:
-            return
+            return False
         asked.answered = True
         # The frame's buffer is shared by all its messages.
         data = bytes(message.sketch)
@@ -106,6 +106,7 @@ class Comparing:
             self._answered(message.lease, asked, _read(data))
         else:
             self._spawn(self._take_long(message.lease, asked, data))
+        return True
 
     def give_up_late(self) -> None:
         """Wait no longer for sketches that are overdue."""

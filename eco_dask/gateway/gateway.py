@@ -16,7 +16,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from distributed import Reschedule
 
@@ -26,11 +26,14 @@ from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
 from eco_dask.gateway.environments import Environments, describe, module_name
+from eco_dask.gateway.fetching import Fetching
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.memory import Memory
+from eco_dask.gateway.offences import Offences
 from eco_dask.gateway.orders import Orders
 from eco_dask.gateway.session import Session
 from eco_dask.gateway.standing import Standing
+from eco_dask.gateway.watch import Watch
 from eco_dask.gateway.writer import BookWriter
 from eco_dask.ledger.reputations import ReputationStore
 from eco_dask.ledger.store import Ledger
@@ -46,6 +49,13 @@ logger = logging.getLogger(__name__)
 TICK_S = 0.25
 #: Dask is offered this much work beyond the slots, so that the next task is here when one ends.
 LOOKAHEAD_S = 0.1
+
+
+class Socket(Protocol):
+    """One connection, as far as the clock needs it."""
+
+    def check_stalled(self, at_s: float) -> None:
+        """End it if its peer does not read."""
 
 
 class Gateway:
@@ -74,6 +84,13 @@ class Gateway:
         self.environments = Environments()
         self.intake.on_need = self._learn_needs
         self._orders = Orders(self)
+        self.fetching = Fetching(
+            rule.guard, self.now_s, lambda lease: self.value_failed(lease, mismatch=False)
+        )
+        self.offences = Offences(rule.guard, self.now_s, self.strike)
+        #: Connections that are open, joined or not.
+        self.sockets: set[Socket] = set()
+        self._watch = Watch(self)
         self.comparing, self.checking = self._orders.comparing, self._orders.checking
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
@@ -102,6 +119,7 @@ class Gateway:
         for provider in tuple(self.sessions):
             self.leave(provider)
         self.memory.save(self.engine, self.writer, self.now_s(), now=True)
+        self._watch.write()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
 
     def now_s(self) -> float:
@@ -112,6 +130,9 @@ class Gateway:
         while True:
             await asyncio.sleep(TICK_S)
             try:
+                self._watch.tick()
+                for socket in tuple(self.sockets):
+                    socket.check_stalled(self.now_s())
                 self._drop_stalled_fetches()
                 self.comparing.give_up_late()
                 self.checking.give_up_late()
@@ -128,8 +149,9 @@ class Gateway:
 
     def join(self, session: Session) -> None:
         """Seat a provider that finished its handshake."""
-        if session.provider.id in self.sessions:
+        if (former := self.sessions.get(session.provider.id)) is not None:
             self.leave(session.provider.id)
+            former.hang_up("replaced")
         self.sessions[session.provider.id] = session
         session.provider = self.environments.tagged(session.provider, session.packages)
         self.feed(ev.ProviderJoined(session.provider, self.now_s(), _chance()))
@@ -147,7 +169,8 @@ class Gateway:
             granted = session.leases[lease]
             if granted.fetching:
                 session.assembler.forget(granted.digest or b"")  # type: ignore[arg-type]
-                session.fetch(lease, self.now_s())
+                granted.fetching = False
+                self.fetching.ask(session, lease)
             elif granted.digest is None and lease not in held:
                 session.send_lease(lease, self.now_s())
         self.comparing.resend(session)
@@ -249,11 +272,11 @@ class Gateway:
 
     def _drop_stalled_fetches(self) -> None:
         """Give up on values that were asked for and of which nothing comes."""
-        at_s = self.now_s()
-        for session in tuple(self.sessions.values()):
-            for lease in session.stalled(at_s):
-                session.forget(lease)
-                self.value_failed(lease, mismatch=False)
+        late = self.fetching.give_up_late(tuple(self.sessions.values()))
+        for session, lease in late:
+            session.forget(lease)
+            self.value_failed(lease, mismatch=False)
+        self.fetching.go_on()
 
     # ------------------------------------------------------------------ the engine
 

@@ -40,6 +40,9 @@ class Line(Protocol):
     def violation(self, error: WireError) -> None:
         """End the connection of a peer that broke the protocol."""
 
+    def proven(self) -> None:
+        """The peer has shown its key."""
+
     async def hang_up(self) -> None:
         """Close once everything is written."""
 
@@ -82,6 +85,8 @@ class Handshake:
     async def _admit(self, applicant: Applicant, proof: m.Proof) -> None:
         try:
             await self._admission.admit(applicant, proof, self._nonce)
+            self._line.proven()
+            self._require_welcome(applicant)
             session = self._resumable(applicant)
             if session is not None:
                 self._resuming = session
@@ -89,18 +94,41 @@ class Handshake:
                 return
             if self._admission.asks_benchmark(applicant):
                 await self._measure(applicant)
-            session = await self._admission.open_session(applicant, self._gateway.rule.limits)
+            session = await self._admission.open_session(applicant, self._gateway.fetching.room)
             self._welcome(session, resumed=False)
             self._line.joined(session)
             self._gateway.join(session)
             logger.info("Provider %s joined", provider_facts(session.provider))
         except RegistrationError as error:
+            self._gateway.offences.by_stranger(self._line.address, f"refused: {error.code}")
             await self._refuse(error.code, str(error))
         except WireError as error:
             self._line.violation(error)
         except SQLAlchemyError:
             logger.exception("The registry could not be asked about a provider")
             await self._refuse("busy", "the registry cannot be reached now; try again later")
+
+    def _require_welcome(self, applicant: Applicant) -> None:
+        """Refuse who broke too many rules lately, and one machine too many of an owner."""
+        gateway, record = self._gateway, applicant.record
+        if record is None:
+            raise ValueError("the applicant was not admitted")
+        if (pause_s := gateway.offences.pause_s(record.id)) > 0:
+            raise RegistrationError(
+                "paused",
+                f"provider {record.id} broke the protocol too often; it may come back in "
+                f"{pause_s:.0f} s",
+            )
+        others = sum(
+            s.provider.owner == record.owner and s.provider.id != record.id
+            for s in gateway.sessions.values()
+        )
+        if others >= gateway.rule.guard.connections_per_owner_max:
+            raise RegistrationError(
+                "owner-full",
+                f"owner {record.owner} has {others} machines here already; the operator allows no "
+                "more (eco-dask.gateway.guard.connections-per-owner)",
+            )
 
     async def _refuse(self, code: str, reason: str) -> None:
         self._line.say(m.Refused(code, reason))

@@ -304,6 +304,7 @@ class Intake:
         ballot = self._ballots[submission.key]
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job, submission.require = task.job, task.require
+        submission.result_bytes_max = self._result_bytes_max(request)
         if task.require:
             self.on_need(task.require)
         if isinstance(task.rule, CredibilityRule):
@@ -336,6 +337,10 @@ class Intake:
             inputs=tuple(sorted(rests_on)),
             wanted=bool(request.annotations.get(WANTED)),
         )
+
+    def _result_bytes_max(self, request: Request) -> int:
+        job, _ = self._terms_of(request.annotations.get(ANNOTATION))
+        return job.result_bytes_max or 0
 
     def _own_call(self, request: Request) -> OwnCall | None:
         job, _ = self._terms_of(request.annotations.get(ANNOTATION))

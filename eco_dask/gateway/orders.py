@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from eco_dask.engine import actions as do
 from eco_dask.engine import events as ev
-from eco_dask.errors import WireError
 from eco_dask.gateway.checking import Checking
 from eco_dask.gateway.comparing import Comparing
 from eco_dask.gateway.environments import who_lacks
@@ -95,6 +94,7 @@ class Orders:
         """A lease is over, or its provider is gone."""
         self._grants.pop(lease, None)
         self.comparing.forget(lease)
+        self._gateway.fetching.forget(lease)
         self.checking.forget(lease)
 
     # ------------------------------------------------------------------ leases
@@ -109,7 +109,13 @@ class Orders:
         if action.purpose == "vote" and gateway.standing.retention.find(action.ballot) is not None:
             tally.backtracked += 1
         due_at_s = gateway.now_s() + action.deadline_s
-        session.leases[action.lease] = Granted(submission.package, action.kind, due_at_s)
+        bytes_max = session.limits.value_bytes_max
+        session.leases[action.lease] = Granted(
+            submission.package,
+            action.kind,
+            due_at_s,
+            min(submission.result_bytes_max or bytes_max, bytes_max),
+        )
         self._grants[action.lease] = Grant(session, action.ballot, submission.job)
         session.send_lease(action.lease, gateway.now_s())
 
@@ -127,13 +133,9 @@ class Orders:
             session.send(m.Release((action.lease,)))
 
     def _fetch(self, action: do.FetchValue) -> None:
-        lease = action.lease
-        try:
-            self._grants[lease].session.fetch(lease, self._gateway.now_s())
-        except WireError as error:
-            # Its size is more than this connection carries: as good as not there.
-            logger.warning("Value of lease %s cannot be fetched: %s", lease, error)
-            self._later(lambda: self._gateway.value_failed(lease, mismatch=False))
+        # Not at once: the engine is in the middle of an event, and a fetch may fail.
+        session = self._grants[action.lease].session
+        self._later(lambda: self._gateway.fetching.ask(session, action.lease))
 
     def _tell_receipts(self, record: do.Record) -> None:
         for receipt in record.receipts:

@@ -47,6 +47,8 @@ class Submission:
     is_check: bool = False
     #: Whether its accepted result may turn out wrong.
     revocable: bool = False
+    #: Most that its result may have, 0 for what the gateway takes.
+    result_bytes_max: int = 0
     #: Whose value Dask got.
     winner: LeaseId | None = None
     #: Providers that gave it back, by the module that they could not import.

@@ -13,8 +13,9 @@ from typing import Any
 from eco_dask.errors import WireError
 from eco_dask.gateway.arrivals import checked_value, decodable
 from eco_dask.gateway.gateway import Gateway
-from eco_dask.gateway.session import Session
+from eco_dask.gateway.session import Granted, Session
 from eco_dask.ledger.receipts import ReceiptReason
+from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
 from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer
 from eco_dask.wire import messages as m
@@ -41,8 +42,8 @@ class Traffic:
         self._session = session
         self._spawn = spawn
 
-    def take(self, message: m.Message) -> None:
-        """Take in a message, Goodbye excepted.
+    def take(self, message: m.Message) -> bool:
+        """Take in a message, Goodbye excepted; say whether somebody waited for it.
 
         Raises
         ------
@@ -51,69 +52,46 @@ class Traffic:
         """
         session = self._session
         match message:
-            case m.Committed():
-                self._on_committed(message)
-            case m.Failed():
-                self._on_failed(message)
+            case m.Committed() | m.Failed():
+                return self._on_answer(message)
             case m.Declined(lease, reason, text):
                 if reason == m.MISSING_MODULE:
-                    self._gateway.lacks_module(self._session, lease, text)
-                self._on_declined(lease)
+                    self._gateway.lacks_module(session, lease, text)
+                return self._on_declined(lease)
             case m.ValuePart():
                 self._on_part(message)
+                return True
             case m.ValueGone(lease):
-                self._on_value_gone(lease)
+                return self._on_value_gone(lease)
             case m.Sketched():
-                self._gateway.comparing.take(session, message)
+                return self._gateway.comparing.take(session, message)
             case m.Missing(lease, digests):
-                granted = session.leases.get(lease)
-                if granted is not None:
-                    session.mirror.evicted(digests)
-                    session.send_blobs(granted.package, digests, again=True)
+                if lease in session.leases:
+                    session.resend(lease, digests)
             case m.Evicted(digests):
                 session.mirror.evicted(digests)
             case m.Slots(slots, reason):
-                logger.info("Provider %s: %d slots (%s)", session.provider.id, slots, reason)
-                self._gateway.change_slots(session, slots)
+                shown = clean(reason, 100)
+                logger.info("Provider %s: %d slots (%s)", session.provider.id, slots, shown)
+                allowed = min(slots, self._gateway.rule.guard.slots_max)
+                self._gateway.change_slots(session, allowed)
+        return False
 
-    def _on_failed(self, message: m.Failed) -> None:
-        session = self._session
-        if message.lease in session.leases:
-            error = ErrorAnswer(message.error_type, message.message, message.traceback)
-            cost_s = (message.cpu_s, message.wall_s)
-            self._gateway.answer(session, message.lease, error, cost_s)
-        else:
-            session.send(m.Release((message.lease,)))
-
-    def _on_declined(self, lease: LeaseId) -> None:
-        granted = self._session.leases.get(lease)
-        if granted is not None and granted.digest is not None:
-            # It has answered: what it can still take back is the promise of the bytes.
-            self._on_value_gone(lease)
-        elif granted is not None:
-            self._session.forget(lease)
-            self._gateway.decline(lease)
-
-    def _on_value_gone(self, lease: LeaseId) -> None:
-        session = self._session
-        if lease in session.leases and session.leases[lease].fetching:
-            session.forget(lease)
-            self._gateway.value_failed(lease, mismatch=False)
-
-    def _on_committed(self, message: m.Committed) -> None:
+    def _on_answer(self, message: m.Committed | m.Failed) -> bool:
         session, lease = self._session, message.lease
         granted = session.leases.get(lease)
         if granted is None:
             session.send(m.Release((lease,)))
-            return
-        if granted.digest is not None:
-            return
-        if message.size_bytes > session.limits.value_bytes_max:
-            raise WireError(
-                "value-size",
-                f"result of {message.size_bytes} bytes; at most "
-                f"{session.limits.value_bytes_max} are taken",
-            )
+            return False
+        if granted.answered:
+            return False
+        granted.answered = True
+        cost_s = (message.cpu_s, message.wall_s)
+        if isinstance(message, m.Failed):
+            error = ErrorAnswer(message.error_type, message.message, message.traceback)
+            self._gateway.answer(session, lease, error, cost_s)
+            return True
+        self._require_allowed(message, granted)
         granted.digest, granted.size_bytes = message.digest, message.size_bytes
         if len(message.value):
             value = checked_value(message.value, message.digest)
@@ -121,10 +99,46 @@ class Traffic:
                 session.forget(lease)
                 self._gateway.strike(session.provider.id, ReceiptReason.VALUE_MISMATCH)
                 self._gateway.decline(lease)
-                return
+                return True
             self._gateway.keep_value(lease, value)
         answer = ValueAnswer(message.digest, message.size_bytes)
-        self._gateway.answer(session, lease, answer, (message.cpu_s, message.wall_s))
+        self._gateway.answer(session, lease, answer, cost_s)
+        return True
+
+    def _require_allowed(self, message: m.Committed, granted: Granted) -> None:
+        """Refuse a result of more bytes than allowed, before any of them is read."""
+        if message.size_bytes > granted.result_bytes_max:
+            raise WireError(
+                "value-size",
+                f"result of {message.size_bytes} bytes; the lease allows "
+                f"{granted.result_bytes_max} at most",
+            )
+        if len(message.value) > self._gateway.rule.inline_bytes_max:
+            raise WireError(
+                "inline-size",
+                f"{len(message.value)} bytes along with a commitment; at most "
+                f"{self._gateway.rule.inline_bytes_max} are taken",
+            )
+
+    def _on_declined(self, lease: LeaseId) -> bool:
+        granted = self._session.leases.get(lease)
+        if granted is None:
+            return False
+        if granted.digest is not None:
+            # It has answered: what it can still take back is the promise of the bytes.
+            return self._on_value_gone(lease)
+        self._session.forget(lease)
+        self._gateway.decline(lease)
+        return True
+
+    def _on_value_gone(self, lease: LeaseId) -> bool:
+        session = self._session
+        granted = session.leases.get(lease)
+        if granted is None or not granted.fetching:
+            return False
+        session.forget(lease)
+        self._gateway.value_failed(lease, mismatch=False)
+        return True
 
     def _on_part(self, part: m.ValuePart) -> None:
         session = self._session
@@ -135,6 +149,7 @@ class Traffic:
                 raise
             self._fail_arriving(part.digest)
             return
+        self._gateway.fetching.go_on()
         session.progress(part.digest, self._gateway.now_s())
         if data is not None:
             self._spawn(self._take_value(part.digest, data))

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 from distributed import Worker, WorkerPlugin
+from distributed.core import Status
 from tornado.ioloop import IOLoop
 
 from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
@@ -84,6 +85,8 @@ class EcoGatewayPlugin(WorkerPlugin):
         writer = BookWriter(ledger, IOLoop.current())
         self.gateway = Gateway(name, rule, engine_rule(), writer, registry)
         self._worker = worker
+        # What cannot be spilled fast enough waits at the providers.
+        self.gateway.fetching.may_take = lambda: worker.status is not Status.paused
         self._database_engine = database
         self.gateway.on_slots = self._on_slots
 

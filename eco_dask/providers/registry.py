@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, func, insert, select, update
@@ -18,6 +18,7 @@ from eco_dask.ledger.database import writing
 from eco_dask.providers.admission import judge_invite, spend_invite
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.identity import provider_id_of
+from eco_dask.providers.incidents import IncidentLog
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.records import ProviderRecord, Role, Strike, check_owner
 from eco_dask.providers.registry_tables import (
@@ -52,6 +53,8 @@ class Registry:
         self._engine = engine
         #: The database that it is kept in.
         self.database = engine
+        #: What strangers tried.
+        self.incidents = IncidentLog(engine)
         with writing(engine) as connection:
             registry_metadata.create_all(connection)
 
@@ -218,6 +221,15 @@ class Registry:
                 "revoked_at_s": at_s,
             },
         )
+
+    def revoked_among(self, ids: Collection[ProviderId]) -> tuple[ProviderId, ...]:
+        """Return those of some providers that are shut out."""
+        if not ids:
+            return ()
+        query = select(providers.c.id).where(providers.c.revoked)
+        with self._engine.connect() as connection:
+            revoked = set(connection.scalars(query))
+        return tuple(provider for provider in ids if provider in revoked)
 
     def strike(self, provider: ProviderId, reason: str, at_s: float) -> int:
         """Note one thing that a provider did wrong; return how many it has now.

@@ -66,6 +66,17 @@ providers = Table(
     Index("providers_by_owner", "owner"),
 )
 
+#: What was tried by who never joined.
+incidents = Table(
+    "incidents",
+    registry_metadata,
+    Column("address", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at_s", Double, nullable=False),
+    Column("last_at_s", Double, nullable=False),
+)
+
 strikes = Table(
     "strikes",
     registry_metadata,

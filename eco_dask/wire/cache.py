@@ -14,6 +14,9 @@ from collections.abc import Iterable
 from eco_dask.types import Digest
 from eco_dask.wire.fields import Buffer
 
+#: Values of one provider that a gateway remembers.
+MIRRORED_MAX = 100_000
+
 
 class BlobCache:
     """Content-addressed blobs within a budget; the least recently used leaves first.
@@ -106,7 +109,7 @@ class CacheMirror:
 
     Two ways to be wrong are harmless: a value thought absent is sent once more, a value thought
     present is reported Missing. So what grows past twice the budget, because a provider never
-    tells what left, is forgotten from the oldest on.
+    tells what left, is forgotten from the oldest on; so is what grows past a number of values.
 
     Raises
     ------
@@ -133,7 +136,7 @@ class CacheMirror:
         self.evicted([digest])
         self._sizes_bytes[digest] = size_bytes
         self._size_bytes += size_bytes
-        while self._size_bytes > 2 * self.budget_bytes:
+        while self._size_bytes > 2 * self.budget_bytes or len(self._sizes_bytes) > MIRRORED_MAX:
             self.evicted([next(iter(self._sizes_bytes))])
 
     def evicted(self, digests: Iterable[Digest]) -> None:

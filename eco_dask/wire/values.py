@@ -71,6 +71,25 @@ class _Incoming:
     hasher: blake3 = field(default_factory=blake3)
 
 
+class Room:
+    """Memory for values under way, shared by all peers.
+
+    Parameters
+    ----------
+    bytes_max : int
+        What they may take together; a larger value comes when it is alone.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max = bytes_max
+        #: Bytes of all values promised or under way.
+        self.taken_bytes = 0
+
+    def has(self, size_bytes: int) -> bool:
+        """Whether a value of that size may come now."""
+        return self.taken_bytes == 0 or self.taken_bytes + size_bytes <= self.bytes_max
+
+
 class ValueAssembler:
     """Puts the values of one peer together again, within limits.
 
@@ -83,9 +102,14 @@ class ValueAssembler:
     unasked
         Whether to take values nobody expected. A provider does, as its gateway sends values ahead
         of the lease that needs them; a gateway does not.
+    room
+        Told of what is promised or under way here, beside other peers' values.
     """
 
-    def __init__(self, limits: WireLimits, *, unasked: bool = False) -> None:
+    def __init__(
+        self, limits: WireLimits, *, unasked: bool = False, room: Room | None = None
+    ) -> None:
+        self._room = room if room is not None else Room(limits.outstanding_bytes_max)
         self._limits = limits
         self._unasked = unasked
         self._promised: dict[Digest, int] = {}
@@ -147,7 +171,9 @@ class ValueAssembler:
 
     def forget(self, digest: Digest) -> None:
         """Drop a value and its promise, such as when its lease is gone; unknown ones are fine."""
-        self._outstanding_bytes -= self._promised.pop(digest, 0)
+        size_bytes = self._promised.pop(digest, 0)
+        self._outstanding_bytes -= size_bytes
+        self._room.taken_bytes -= size_bytes
         self._incoming.pop(digest, None)
 
     def _admit(self, digest: Digest, size_bytes: int) -> None:
@@ -165,6 +191,7 @@ class ValueAssembler:
             )
         self._promised[digest] = size_bytes
         self._outstanding_bytes += size_bytes
+        self._room.taken_bytes += size_bytes
 
     def _require_next(self, part: ValuePart, length: int) -> None:
         incoming = self._incoming.get(part.digest)
