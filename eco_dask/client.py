@@ -163,8 +163,7 @@ def job(
     flow_error : float, optional
         The same of results that only further tasks use. Default: ten times ``error``.
     compare : {"auto", "exact", "close"}, optional
-        Which answers are the same: of the same bits, or equal but for rounding. Default, "auto":
-        as kind of task and dtype suggest.
+        Which answers are the same: of the same bits, or but for rounding. "auto": as fits.
     budget : float, optional
         Most that the block may spend, in points. At the cap, further tasks fail.
     require : iterable of str or mapping, optional
@@ -176,7 +175,7 @@ def job(
     recruiter : str, optional
         Account that pays. Default: the name of the user.
     **rare
-        :class:`~eco_dask.jobs.RareTerms`, such as ``result_bytes_max``.
+        See :class:`~eco_dask.jobs.RareTerms`.
 
     Raises
     ------
