@@ -90,8 +90,6 @@ class GatewayRule:
     #: Certificate and key to show instead of our own, such as those of a public authority.
     certificate: str | None
     certificate_key: str | None
-    #: Whether plain text may be served beyond loopback.
-    plain_text: bool
 
 
 def gateway_rule() -> GatewayRule:
@@ -117,7 +115,6 @@ def gateway_rule() -> GatewayRule:
         guard=guard_rule(),
         certificate=_if_set(_text, "gateway.certificate"),
         certificate_key=_if_set(_text, "gateway.certificate-key"),
-        plain_text=_get("gateway.plain-text") is True,
     )
 
 

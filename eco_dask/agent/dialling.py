@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -52,8 +53,14 @@ class Introduction:
 class Connection:
     """A dialled connection; :meth:`join` goes through the handshake."""
 
-    def __init__(self, socket: WebSocketClientConnection, about: Introduction) -> None:
+    def __init__(
+        self, socket: WebSocketClientConnection, about: Introduction, binding: bytes = b""
+    ) -> None:
         self._socket = socket
+        #: SHA-256 of the certificate that the gateway showed, empty for plain text.
+        self._binding = binding
+        #: What the gateway drew for this connection.
+        self.nonce = b""
         self._about = about
         self._talk = Conversation(Side.PROVIDER)
         self.outbox = Outbox(self._write, about.limits)
@@ -81,9 +88,12 @@ class Connection:
             ping_interval=about.ping_s,
             ping_timeout=about.ping_s,
         )
+        binding = b""
         if pinned is not None:
-            check_fingerprint(_certificate_of(socket), link.fingerprint)
-        return cls(socket, about)
+            certificate = _certificate_of(socket)
+            check_fingerprint(certificate, link.fingerprint)
+            binding = hashlib.sha256(certificate or b"").digest()
+        return cls(socket, about, binding)
 
     async def _write(self, frame: bytes) -> None:
         await self._socket.write_message(frame, binary=True)
@@ -104,6 +114,7 @@ class Connection:
             match message:
                 case m.Challenge(protocol, nonce):
                     require_version(protocol)
+                    self.nonce = nonce
                     self._introduce(nonce, session)
                 case m.BenchmarkAsked(seed, steps, size):
                     if size > SIZE_MAX:
@@ -125,7 +136,6 @@ class Connection:
 
     def _introduce(self, nonce: bytes, session: bytes) -> None:
         about = self._about
-        binding = bytes.fromhex(about.link.fingerprint)
         self.say(
             m.Hello(
                 protocol=PROTOCOL,
@@ -136,7 +146,7 @@ class Connection:
                 slots=about.slots,
             )
         )
-        signature = about.identity.sign_challenge(nonce, binding)
+        signature = about.identity.sign_challenge(nonce, self._binding)
         facts: dict[str, Any] = about.capability.to_map()
         self.say(m.Proof(signature, facts, about.cache_bytes, about.packages))
 

@@ -19,7 +19,7 @@ from eco_dask.text import clean
 from eco_dask.wire import messages as m
 
 #: Refusals that time cures: a gateway that restarts, or that is full.
-PASSING_CODES = frozenset({"busy", "restarting"})
+PASSING_CODES = frozenset({"busy", "restarting", "paused", "owner-full"})
 _RECONNECT_S_FIRST = 0.25
 
 

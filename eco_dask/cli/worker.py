@@ -17,14 +17,16 @@ from dask.utils import parse_bytes
 from eco_dask.agent.agent import Agent
 from eco_dask.agent.dialling import Introduction
 from eco_dask.agent.runner_process import RunnerRule
+from eco_dask.cli import rotating
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
+from eco_dask.cli.secrecy import hide_link
 from eco_dask.config import data_directory, gateway_rule, sandbox_rule, worker_rule
 from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.ledger.receipts import ReceiptReason, explain
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.detect import detect, installed_packages
 from eco_dask.providers.identity import Identity, claim_identity
-from eco_dask.providers.link import find_link
+from eco_dask.providers.link import LINK_VARIABLE, find_link
 from eco_dask.sandbox.choose import choose
 from eco_dask.sandbox.launch import SandboxRule
 from eco_dask.sandbox.limits import describe
@@ -87,6 +89,12 @@ _MEMORY_SHARE = 0.8
     help="Run tasks without a sandbox if none works here, or with --sandbox none: they can then "
     "read your files and use your network.",
 )
+@click.option(
+    "--rotate-key",
+    is_flag=True,
+    help="Exchange this machine's key for a new one, and stop. Its id, owner and points stay; the "
+    "old key is refused from then on.",
+)
 @die_with_parent
 @log_level
 def worker(
@@ -99,6 +107,7 @@ def worker(
     folder: Path | None,
     sandbox: str | None,
     trust: bool,
+    rotate_key: bool,
     die_with_parent: bool,
     log_level: str,
 ) -> None:
@@ -113,6 +122,9 @@ def worker(
     configuration.
     """
     set_up_logging(log_level)
+    if rotate_key:
+        rotating.rotate_key(link, link_file, _home(folder))
+        return
     chosen: dict[str, Any] = {"eco-dask.worker.sandbox.profile": sandbox} if sandbox else {}
     if trust:
         chosen["eco-dask.worker.sandbox.trust-recruiters"] = True
@@ -137,7 +149,7 @@ def prepare(
 ) -> tuple[Introduction, RunnerRule]:
     """Find the link, load or make this machine's key, and see what the machine can do."""
     found = find_link(link, link_file, os.environ)
-    home = data_directory(folder) / "provider" if folder is None else folder
+    home = _home(folder)
     identity = Identity.load_or_create(home)
     # Held until this process ends, so that no second agent runs under the same identity.
     globals()["_claim"] = claim_identity(home)
@@ -156,6 +168,10 @@ def prepare(
     packages = () if sandbox.profile.name == "container" else installed_packages()
     about = Introduction(found, identity, capability, slots, cache_bytes, limits, packages=packages)
     return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max, sandbox)
+
+
+def _home(folder: Path | None) -> Path:
+    return data_directory(folder) / "provider" if folder is None else folder
 
 
 def _complete(rule: SandboxRule, capability: Capability, memory_bytes: int | None) -> SandboxRule:
@@ -213,5 +229,11 @@ def _say_farewell(agent: Agent) -> None:
         click.echo(f"  {count} x {reason}: {meaning}")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command, with the link out of sight of other users."""
+    hide_link(LINK_VARIABLE)
     worker()
+
+
+if __name__ == "__main__":
+    main()

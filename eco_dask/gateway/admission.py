@@ -20,11 +20,10 @@ from eco_dask.providers.benchmark import audit_benchmark, score
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.compatibility import check_compatible
 from eco_dask.providers.detect import software
-from eco_dask.providers.identity import provider_id_of, verify_challenge
+from eco_dask.providers.identity import verify_challenge
 from eco_dask.providers.packages import read_packages
 from eco_dask.providers.records import ProviderRecord
 from eco_dask.providers.registry import Registry
-from eco_dask.types import ProviderId
 from eco_dask.wire import messages as m
 from eco_dask.wire.values import Room
 
@@ -45,21 +44,21 @@ class Applicant:
     #: Address that it dials from, as the connection shows it.
     address: str = ""
 
-    @property
-    def provider(self) -> ProviderId:
-        """The id that its key gives it."""
-        return provider_id_of(self.hello.public_key)
-
 
 class Admission:
     """Lets providers in, or says why not."""
 
     def __init__(
-        self, registry: Registry, rule: GatewayRule, binding: bytes, now_s: Callable[[], float]
+        self,
+        registry: Registry,
+        rule: GatewayRule,
+        binding: Callable[[], bytes],
+        now_s: Callable[[], float],
     ) -> None:
         self._registry = registry
         self._rule = rule
-        #: What a signature is bound to: the certificate's fingerprint, empty for plain text.
+        #: What a signature is bound to: the SHA-256 of the certificate shown now, empty for plain
+        #: text.
         self._binding = binding
         self._now_s = now_s
         self._software = software()
@@ -75,7 +74,7 @@ class Admission:
         hello = applicant.hello
         told = dict(hello.software) | {"protocol": str(hello.protocol)}
         check_compatible(told, self._software)
-        if not verify_challenge(hello.public_key, nonce, self._binding, proof.signature):
+        if not verify_challenge(hello.public_key, nonce, self._binding(), proof.signature):
             raise RegistrationError(
                 "bad-signature",
                 "the signature does not fit the key: the provider's clockwork or the connection is "

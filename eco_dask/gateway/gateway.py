@@ -90,7 +90,7 @@ class Gateway:
         self.offences = Offences(rule.guard, self.now_s, self.strike)
         #: Connections that are open, joined or not.
         self.sockets: set[Socket] = set()
-        self._watch = Watch(self)
+        self.watch = Watch(self)
         self.comparing, self.checking = self._orders.comparing, self._orders.checking
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
@@ -119,7 +119,7 @@ class Gateway:
         for provider in tuple(self.sessions):
             self.leave(provider)
         self.memory.save(self.engine, self.writer, self.now_s(), now=True)
-        self._watch.write()
+        self.watch.write()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
 
     def now_s(self) -> float:
@@ -130,7 +130,7 @@ class Gateway:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                self._watch.tick()
+                self.watch.tick()
                 for socket in tuple(self.sockets):
                     socket.check_stalled(self.now_s())
                 self._drop_stalled_fetches()

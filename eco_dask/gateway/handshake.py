@@ -18,6 +18,7 @@ from eco_dask.errors import RegistrationError, WireError
 from eco_dask.gateway.admission import Admission, Applicant
 from eco_dask.gateway.gateway import Gateway
 from eco_dask.gateway.session import Session, provider_facts
+from eco_dask.providers.identity import verify_succession
 from eco_dask.wire import messages as m
 from eco_dask.wire.messages import PROTOCOL
 
@@ -82,6 +83,27 @@ class Handshake:
                     self._line.joined(self._resuming)
                     self._gateway.back(self._resuming, leases)
 
+    async def take_key(self, session: Session, message: m.NewKey) -> None:
+        """Let another key stand for the provider that has joined here."""
+        applicant, gateway = self._applicant, self._gateway
+        former = applicant.hello.public_key if applicant is not None else b""
+        if not verify_succession(former, message.public_key, self._nonce, message.signature):
+            self._line.violation(WireError("new-key", "the new key's signature does not fit"))
+            return
+        provider = session.provider.id
+        try:
+            await asyncio.to_thread(
+                gateway.registry.rotate_key, provider, message.public_key, gateway.now_s()
+            )
+        except RegistrationError as error:
+            self._line.violation(WireError("new-key", str(error)))
+        except SQLAlchemyError:
+            logger.exception("The new key of provider %s could not be written down", provider)
+            session.hang_up("busy")
+        else:
+            logger.info("Provider %s has a new key", provider)
+            session.send(m.KeyTaken(message.public_key))
+
     async def _admit(self, applicant: Applicant, proof: m.Proof) -> None:
         try:
             await self._admission.admit(applicant, proof, self._nonce)
@@ -145,8 +167,8 @@ class Handshake:
         await self._admission.take_benchmark(applicant, seed, done, elapsed_s)
 
     def _resumable(self, applicant: Applicant) -> Session | None:
-        session = self._gateway.sessions.get(applicant.provider)
-        token = applicant.hello.session
+        record, token = applicant.record, applicant.hello.session
+        session = self._gateway.sessions.get(record.id) if record is not None else None
         if session is None or not token or not hmac.compare_digest(session.token, token):
             return None
         return session

@@ -138,6 +138,8 @@ class ProviderSocket(WebSocketHandler):
                 self._end_grace(session)
             self._over = True
             self.close()
+        elif self._session is not None and isinstance(message, m.NewKey):
+            self.spawn(self._handshake.take_key(self._session, message))
         elif self._traffic is not None:
             return self._traffic.take(message)
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +25,8 @@ class Watch:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        #: What else is done at every look.
+        self.looks: list[Callable[[], None]] = []
         self._next_at_s = 0.0
         self._looking: asyncio.Task[None] | None = None
 
@@ -35,6 +37,8 @@ class Watch:
             return
         self._next_at_s = at_s + self._gateway.rule.guard.revoked_s
         self.write()
+        for look in self.looks:
+            look()
         self._looking = asyncio.get_running_loop().create_task(self._drop_revoked())
 
     def write(self) -> None:

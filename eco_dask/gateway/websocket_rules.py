@@ -32,6 +32,7 @@ class WatchedProtocol(WebSocketProtocol13):
     def __init__(self, handler: Any, params: _WebSocketParams) -> None:
         super().__init__(handler, False, params)
         self._watched: Watched = handler
+        self._reading = False
 
     def allow_frames_of(self, size_bytes: int) -> None:
         """Take messages up to that size from now on."""
@@ -39,7 +40,11 @@ class WatchedProtocol(WebSocketProtocol13):
 
     async def _receive_frame(self) -> None:
         await self._watched.before_frame()
-        await super()._receive_frame()
+        self._reading = True
+        try:
+            await super()._receive_frame()
+        finally:
+            self._reading = False
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close; Tornado gives this code when a message is too large."""
@@ -49,7 +54,8 @@ class WatchedProtocol(WebSocketProtocol13):
 
     def _abort(self) -> None:
         # Of a peer that is gone the stream is closed, and a close of ours may time out.
-        if not (self.server_terminated or self.stream is None or self.stream.closed()):
+        gone = self.server_terminated or self.stream is None or self.stream.closed()
+        if self._reading and not gone:
             self._watched.broke()
         super()._abort()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Collection
 from typing import Any
 
@@ -18,6 +17,7 @@ from tornado.ioloop import IOLoop
 from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
 from eco_dask.dask_internals import Task, drop_values, set_worker_slots
 from eco_dask.gateway.admission import Admission
+from eco_dask.gateway.certificate import ShownCertificate
 from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
 from eco_dask.gateway.gateway import Gateway, check_name, recover
 from eco_dask.gateway.server import ProviderServer
@@ -25,8 +25,6 @@ from eco_dask.gateway.structural import refuse
 from eco_dask.gateway.writer import BookWriter
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
-from eco_dask.providers.certificates import load_or_create_certificate, server_context
-from eco_dask.providers.link import is_loopback
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
 from eco_dask.values import keep_encoded
@@ -90,16 +88,15 @@ class EcoGatewayPlugin(WorkerPlugin):
         self._database_engine = database
         self.gateway.on_slots = self._on_slots
 
-        tls = not is_loopback(rule.host)
-        fingerprint = ""
-        context = None
-        if tls:
-            certificate = load_or_create_certificate(folder, [rule.host], time.time())
-            context, fingerprint = server_context(certificate), certificate.fingerprint
-        admission = Admission(registry, rule, bytes.fromhex(fingerprint), self.gateway.now_s)
+        shown = ShownCertificate.choose(rule, folder)
+        binding = shown.binding if shown is not None else bytes
+        admission = Admission(registry, rule, binding, self.gateway.now_s)
+        context = shown.context if shown is not None else None
         self.server = ProviderServer(self.gateway, admission, context)
         self.server.listen(rule.port if self._port is None else self._port)
-        self.fingerprint = fingerprint
+        self.fingerprint = shown.pin if shown is not None else ""
+        if shown is not None:
+            self.gateway.watch.looks.append(shown.refresh)
         self._get_data = worker.handlers["get_data"]
         worker.handlers["get_data"] = self.get_data
         worker.handlers["eco_tally"] = self.tally

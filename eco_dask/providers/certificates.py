@@ -9,6 +9,7 @@ No authority is asked: whoever has the link knows the fingerprint, and nobody el
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import hmac
@@ -36,7 +37,13 @@ CERTIFICATE_FILE = "gateway-certificate.pem"
 KEY_FILE = "gateway-key.pem"
 
 _CREATING = ".gateway-certificate.creating"
+#: In place of a pin: a public authority signed the certificate, and its name is checked.
+PUBLIC_CA = "ca"
+
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_PIN = re.compile(r"[a-z2-7]{26}", re.ASCII)
+#: Bytes of a fingerprint that are pinned: nobody finds a second certificate with the same 128 bits.
+_PIN_SIZE_BYTES = 16
 _LIFETIME = dt.timedelta(days=3653)
 #: Clocks of providers may be behind.
 _SKEW = dt.timedelta(days=1)
@@ -94,6 +101,49 @@ def load_or_create_certificate(
     return ServerCertificate(cert_path, key_path, certificate.fingerprint(hashes.SHA256()).hex())
 
 
+def pin_of(fingerprint: str) -> str:
+    """Return the short form of a fingerprint that travels in links: 26 letters and digits.
+
+    Parameters
+    ----------
+    fingerprint : str
+        64 hex digits, or a pin already, or :data:`PUBLIC_CA`, or empty for plain text.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none of these.
+    """
+    if fingerprint in {"", PUBLIC_CA} or _PIN.fullmatch(fingerprint):
+        return fingerprint
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise ConfigurationError(
+            "the certificate's fingerprint is 26 letters and digits, or 64 hex digits (SHA-256); "
+            f"got {len(fingerprint)} characters: copy the whole link again"
+        )
+    short = bytes.fromhex(fingerprint)[:_PIN_SIZE_BYTES]
+    return base64.b32encode(short).decode().rstrip("=").lower()
+
+
+def read_certificate(cert_path: Path, key_path: Path) -> ServerCertificate:
+    """Return a certificate that somebody else made, such as a public authority.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read, or the key is not its own.
+    """
+    certificate = _load_certificate(cert_path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_path, key_path)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"{key_path} cannot be used as the key of {cert_path} ({error.strerror or error}): see "
+            "eco-dask.gateway.certificate and certificate-key"
+        ) from error
+    return ServerCertificate(cert_path, key_path, certificate.fingerprint(hashes.SHA256()).hex())
+
+
 def server_context(certificate: ServerCertificate) -> ssl.SSLContext:
     """Return what a gateway's server listens with: TLS 1.3 or nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -105,19 +155,20 @@ def server_context(certificate: ServerCertificate) -> ssl.SSLContext:
 def client_context(fingerprint: str) -> ssl.SSLContext:
     """Return what a provider connects with.
 
-    It accepts any certificate: call :func:`check_fingerprint` after the handshake, before the
-    first byte is sent.
+    With a pin it accepts any certificate: call :func:`check_fingerprint` after the handshake,
+    before the first byte is sent. With :data:`PUBLIC_CA` it asks the system's authorities.
 
     Raises
     ------
     ConfigurationError
         ``fingerprint`` is none, so nothing could be checked afterwards.
     """
-    if not _FINGERPRINT.fullmatch(fingerprint):
-        raise ConfigurationError(
-            "a certificate fingerprint is 64 lower case hex digits (SHA-256); got "
-            f"{len(fingerprint)} characters: copy the whole join link"
-        )
+    if fingerprint == PUBLIC_CA:
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return context
+    if not pin_of(fingerprint):
+        raise ConfigurationError("a certificate's fingerprint is needed: copy the whole link again")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
@@ -133,14 +184,18 @@ def check_fingerprint(der_bytes: bytes | None, fingerprint: str) -> None:
     der_bytes : bytes or None
         ``SSLSocket.getpeercert(binary_form=True)``.
     fingerprint : str
-        From the join link, 64 lower case hex digits.
+        From the join link: a pin, or 64 lower case hex digits. :data:`PUBLIC_CA` is fulfilled by
+        any certificate, as TLS itself has checked it.
 
     Raises
     ------
     RegistrationError
         Code ``"certificate-mismatch"``.
     """
-    found = hashlib.sha256(der_bytes).hexdigest() if der_bytes else "none"
+    if fingerprint == PUBLIC_CA and der_bytes:
+        return
+    found = pin_of(hashlib.sha256(der_bytes).hexdigest()) if der_bytes else "none"
+    fingerprint = pin_of(fingerprint)
     if not hmac.compare_digest(found.encode(), fingerprint.encode()):
         raise RegistrationError(
             "certificate-mismatch",

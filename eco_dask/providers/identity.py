@@ -27,6 +27,8 @@ from eco_dask.providers.private_files import (
 from eco_dask.types import ProviderId
 
 KEY_FILE = "provider-key.pem"
+#: The key that is to follow, until the gateway has taken it.
+NEXT_KEY_FILE = "provider-key.next.pem"
 #: Length of a public key, in bytes.
 PUBLIC_KEY_SIZE_BYTES = 32
 #: Shortest nonce that is ever signed, in bytes: nobody can guess one beforehand.
@@ -36,6 +38,7 @@ _CREATING = ".provider-key.creating"
 _IN_USE = ".provider-key.in-use"
 #: Keeps these signatures apart from every other use of the key, such as signing receipts.
 _LABEL = b"eco_dask provider challenge\x00protocol 1\x00"
+_SUCCESSION_LABEL = b"eco_dask provider key succession\x00"
 _ID_SIZE_BYTES = 10
 _SIGNATURE_SIZE_BYTES = 64
 
@@ -106,6 +109,25 @@ class Identity:
             )
         return self._key.sign(_message(nonce, binding))
 
+    def sign_succession(self, former_key: bytes, nonce: bytes) -> bytes:
+        """Show that this key is to follow ``former_key``, to whoever drew ``nonce``."""
+        return self._key.sign(_succession(former_key, self.public_key, nonce))
+
+
+def next_identity(folder: Path) -> Identity:
+    """Return the identity that is to follow the one in ``folder``; the first call creates it."""
+    make_private_folder(folder)
+    path = folder / NEXT_KEY_FILE
+    with hold_lock(folder / _CREATING, wait=True):
+        if not path.exists():
+            write_private(path, _pem_of(Ed25519PrivateKey.generate()))
+    return Identity(_key_of(read_private(path), path))
+
+
+def succeed(folder: Path) -> None:
+    """Put the key that was to follow in the place of the old one, which is gone then."""
+    (folder / NEXT_KEY_FILE).replace(folder / KEY_FILE)
+
 
 def claim_identity(folder: Path) -> FileLock:
     """Reserve the identity in ``folder`` for this process until it releases it or dies.
@@ -146,6 +168,23 @@ def verify_challenge(public_key: bytes, nonce: bytes, binding: bytes, signature:
     except InvalidSignature:
         return False
     return True
+
+
+def verify_succession(former_key: bytes, key: bytes, nonce: bytes, signature: bytes) -> bool:
+    """Tell whether the holder of ``key`` signed that it follows ``former_key``."""
+    if len(key) != PUBLIC_KEY_SIZE_BYTES or len(signature) != _SIGNATURE_SIZE_BYTES:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(
+            signature, _succession(former_key, key, nonce)
+        )
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _succession(former_key: bytes, key: bytes, nonce: bytes) -> bytes:
+    return _SUCCESSION_LABEL + former_key + key + nonce
 
 
 def _message(nonce: bytes, binding: bytes) -> bytes:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from eco_dask.errors import RegistrationError
 
 _SHAPE = re.compile(r"([a-z0-9]{4,32})\.([A-Za-z0-9_-]{16,128})", re.ASCII)
 _ID_SIZE_BYTES = 6
-_SECRET_SIZE_BYTES = 24
+_SECRET_SIZE_BYTES = 20
 _LABEL = b"eco_dask invite\x00"
 
 
@@ -40,8 +41,8 @@ class Invite:
 
     @classmethod
     def draw(cls) -> Invite:
-        """Draw a new one: 48 bits to find it by, 192 bits that nobody guesses."""
-        return cls(secrets.token_hex(_ID_SIZE_BYTES), secrets.token_urlsafe(_SECRET_SIZE_BYTES))
+        """Draw a new one: 48 bits to find it by, 160 bits that nobody guesses."""
+        return cls(_word(_ID_SIZE_BYTES), _word(_SECRET_SIZE_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> Invite:
@@ -64,3 +65,9 @@ class Invite:
     def secret_hash(self) -> bytes:
         """Return what may be stored, 32 bytes. The secret is random, so it needs no salt."""
         return blake3(_LABEL + str(self).encode()).digest()
+
+
+def _word(size_bytes: int) -> str:
+    """Draw letters and digits only: nothing that a chat or a shell would change."""
+    drawn = base64.b32encode(secrets.token_bytes(size_bytes))
+    return drawn.decode().rstrip("=").lower()

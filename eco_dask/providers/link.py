@@ -2,7 +2,10 @@
 
 ::
 
-    eco-dask://host:port/ID.SECRET?tls=FINGERPRINT  <--str / parse-->  JoinLink
+    eco-dask://host:port/ID.SECRET.PIN  <--str / parse-->  JoinLink
+
+The pin is the start of the server certificate's SHA-256, or "ca" for a certificate of a public
+authority. No character of a link means anything to a shell, a chat or a mail program.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eco_dask.errors import ConfigurationError, RegistrationError
+from eco_dask.providers.certificates import pin_of
 from eco_dask.providers.invite import Invite
 
 #: Environment variable that may hold a join link.
 LINK_VARIABLE = "ECO_DASK_JOIN_LINK"
 
-_FORM = "eco-dask://HOST:PORT/ID.SECRET?tls=FINGERPRINT"
-_LINK = re.compile(r"eco-dask://([^/?#\s]+)/([^/?#\s]+?)(?:\?tls=([0-9A-Fa-f:]+))?", re.ASCII)
+_FORM = "eco-dask://HOST:PORT/ID.SECRET.PIN"
+#: The second form of the pin is that of earlier versions.
+_LINK = re.compile(
+    r"eco-dask://([^/?#\s]+)/([^/?#\s.]+(?:\.[^/?#\s.]+)?)(?:\.([a-z0-9]+)|\?tls=([0-9A-Fa-f:]+))?",
+    re.ASCII,
+)
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", re.ASCII)
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _HOST_SIZE_MAX = 253
 _PORT_MAX = 65535
@@ -47,7 +54,8 @@ class JoinLink:
     address: str
     #: "ID.SECRET".
     invite: str
-    #: SHA-256 of the server's certificate, 64 lower case hex digits; empty with "ws://".
+    #: Pin of the server's certificate, or "ca"; empty with "ws://". A whole SHA-256 in hex may be
+    #: given, and is kept as a pin.
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
@@ -60,11 +68,7 @@ class JoinLink:
         if place != f"{host}:{port}":
             raise ConfigurationError(f"write the address in its short form, {host}:{port}")
         _check_invite(self.invite)
-        if self.fingerprint and not _FINGERPRINT.fullmatch(self.fingerprint):
-            raise ConfigurationError(
-                "the certificate fingerprint (tls=) must be 64 hex digits, SHA-256; got "
-                f"{len(self.fingerprint)} characters: copy the whole link again"
-            )
+        object.__setattr__(self, "fingerprint", pin_of(self.fingerprint))
         if (scheme == "wss") != bool(self.fingerprint):
             raise ConfigurationError(
                 f"{scheme}://{place} {'has no' if scheme == 'wss' else 'has a'} certificate "
@@ -72,12 +76,12 @@ class JoinLink:
             )
         if scheme == "ws" and not is_loopback(host):
             raise ConfigurationError(
-                f"the link to {place} has no tls= part, and plain text is only allowed to this "
-                "same machine (localhost): ask the operator for the whole link"
+                f"the link to {place} has no pin at its end, and plain text is only allowed to "
+                "this same machine (localhost): ask the operator for the whole link"
             )
 
     def __str__(self) -> str:
-        suffix = f"?tls={self.fingerprint}" if self.fingerprint else ""
+        suffix = f".{self.fingerprint}" if self.fingerprint else ""
         return f"eco-dask://{self._place}/{self.invite}{suffix}"
 
     def __repr__(self) -> str:
@@ -88,8 +92,8 @@ class JoinLink:
         return self.address.partition("://")[2]
 
     def redacted(self) -> str:
-        """Return the form for logs: the invite's secret and half the fingerprint are left out."""
-        suffix = f"?tls={self.fingerprint[:16]}..." if self.fingerprint else ""
+        """Return the form for logs: the invite's secret is left out."""
+        suffix = f".{self.fingerprint}" if self.fingerprint else ""
         return f"eco-dask://{self._place}/{Invite.parse(self.invite).redacted()}{suffix}"
 
     @classmethod
@@ -108,10 +112,11 @@ class JoinLink:
                 f"this is no join link: it has the form {_FORM} without blanks; got "
                 f"{len(text)} other characters: copy the whole link again"
             )
-        place, invite, fingerprint = match.groups(default="")
+        place, invite, pin, whole = match.groups(default="")
         host, port = _split_place(place)
+        fingerprint = pin or whole.replace(":", "").lower()
         scheme = "wss" if fingerprint else "ws"
-        return cls(f"{scheme}://{host}:{port}", invite, fingerprint.replace(":", "").lower())
+        return cls(f"{scheme}://{host}:{port}", invite, fingerprint)
 
 
 def find_link(argument: str | None, file: Path | None, environ: Mapping[str, str]) -> JoinLink:

@@ -28,6 +28,7 @@ from eco_dask.providers.registry_tables import (
     registry_metadata,
     strikes,
 )
+from eco_dask.providers.succession import refuse_retired, rotate_key
 from eco_dask.text import clean
 from eco_dask.types import OwnerId, ProviderId
 
@@ -134,12 +135,14 @@ class Registry:
         Raises
         ------
         RegistrationError
-            With code ``"revoked"``, ``"invite-unknown"``, ``"invite-wrong-secret"``,
-            ``"invite-expired"`` or ``"invite-spent"``. Nothing has changed.
+            With code ``"revoked"``, ``"key-retired"``, ``"invite-unknown"``,
+            ``"invite-wrong-secret"``, ``"invite-expired"`` or ``"invite-spent"``. Nothing has
+            changed.
         """
         provider = provider_id_of(public_key)
         record = self.known(public_key)
         if record is None:
+            refuse_retired(self._engine, public_key)
             try:
                 self._enrol(public_key, Invite.parse(invite), at_s)
             except (IntegrityError, RegistrationError):
@@ -230,6 +233,16 @@ class Registry:
         with self._engine.connect() as connection:
             revoked = set(connection.scalars(query))
         return tuple(provider for provider in ids if provider in revoked)
+
+    def rotate_key(self, provider: ProviderId, new_key: bytes, at_s: float) -> None:
+        """Let a provider be known by another key from now on, and refuse the old one.
+
+        Raises
+        ------
+        RegistrationError
+            Code ``"provider-unknown"`` or ``"key-taken"``.
+        """
+        rotate_key(self._engine, provider, new_key, at_s)
 
     def strike(self, provider: ProviderId, reason: str, at_s: float) -> int:
         """Note one thing that a provider did wrong; return how many it has now.

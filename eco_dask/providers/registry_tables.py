@@ -66,6 +66,15 @@ providers = Table(
     Index("providers_by_owner", "owner"),
 )
 
+#: Keys that others have followed: whoever stole one cannot use it any more.
+retired_keys = Table(
+    "retired_keys",
+    registry_metadata,
+    Column("public_key", LargeBinary, primary_key=True),
+    Column("provider", Text, ForeignKey(providers.c.id), nullable=False),
+    Column("retired_at_s", Double, nullable=False),
+)
+
 #: What was tried by who never joined.
 incidents = Table(
     "incidents",

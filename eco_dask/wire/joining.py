@@ -65,6 +65,28 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class NewKey:
+    """The provider changes its key: from now on the new one stands for it.
+
+    The connection proves the old key, ``signature`` the new one. Id, owner and books stay.
+    """
+
+    TYPE_CODE: ClassVar[int] = 13
+    DIRECTION: ClassVar[Direction] = Direction.TO_GATEWAY
+    public_key: Key
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """The gateway has written the new key down, and refuses the old one from now on."""
+
+    TYPE_CODE: ClassVar[int] = 74
+    DIRECTION: ClassVar[Direction] = Direction.TO_PROVIDER
+    public_key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class BenchmarkDone:
     """The provider answers BenchmarkAsked: a digest per step, elapsed and CPU seconds."""
 

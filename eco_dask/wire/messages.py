@@ -20,6 +20,8 @@ from eco_dask.wire.joining import (
     BenchmarkDone,
     Challenge,
     Hello,
+    KeyTaken,
+    NewKey,
     Proof,
     Refused,
     Resumed,
@@ -76,9 +78,11 @@ __all__ = [
     "Fetch",
     "Goodbye",
     "Hello",
+    "KeyTaken",
     "Lease",
     "Message",
     "Missing",
+    "NewKey",
     "Proof",
     "Recall",
     "Receipted",
@@ -287,12 +291,12 @@ class SketchAsked:
 #: What a provider may send.
 ToGateway: TypeAlias = (
     Hello | Proof | BenchmarkDone | Resumed | Committed | Failed | Declined | Missing | ValueGone
-    | Evicted | Slots | Sketched | ValuePart | Goodbye
+    | Evicted | Slots | Sketched | NewKey | ValuePart | Goodbye
 )  # fmt: skip
 #: What a gateway may send.
 ToProvider: TypeAlias = (
     Challenge | BenchmarkAsked | Welcome | Refused | Lease | Fetch | Release | Recall | Receipted
-    | SketchAsked | ValuePart | Goodbye
+    | SketchAsked | KeyTaken | ValuePart | Goodbye
 )  # fmt: skip
 Message: TypeAlias = ToGateway | ToProvider
 

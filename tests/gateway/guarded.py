@@ -15,6 +15,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from eco_dask.config import engine_rule, gateway_rule
 from eco_dask.gateway.admission import Admission
+from eco_dask.gateway.certificate import ShownCertificate
 from eco_dask.gateway.gateway import Gateway
 from eco_dask.gateway.server import PATH, ProviderServer
 from eco_dask.gateway.writer import BookWriter
@@ -47,7 +48,7 @@ class Door:
 
     async def incidents(self) -> dict[str, int]:
         """Reason codes of what strangers did so far."""
-        self.gateway._watch.write()
+        self.gateway.watch.write()
         await self.written()
         return {each.reason: each.count for each in self.registry.incidents.latest()}
 
@@ -65,7 +66,10 @@ class Door:
 
 @asynccontextmanager
 async def open_door(
-    folder: Path, guard: dict[str, Any] | None = None, **rules: Any
+    folder: Path,
+    guard: dict[str, Any] | None = None,
+    shown: ShownCertificate | None = None,
+    **rules: Any,
 ) -> AsyncIterator[Door]:
     """Open a gateway on loopback; ``guard`` and ``rules`` change its settings."""
     rule = replace(gateway_rule(), host="127.0.0.1", benchmark_steps=0, **rules)
@@ -74,7 +78,11 @@ async def open_door(
     ledger, registry = Ledger(database), Registry(database)
     writer = BookWriter(ledger, IOLoop.current())
     gateway = Gateway("gate", rule, engine_rule(), writer, registry)
-    server = ProviderServer(gateway, Admission(registry, rule, b"", gateway.now_s), None)
+    binding = shown.binding if shown is not None else bytes
+    admission = Admission(registry, rule, binding, gateway.now_s)
+    server = ProviderServer(gateway, admission, shown.context if shown is not None else None)
+    if shown is not None:
+        gateway.watch.looks.append(shown.refresh)
     server.listen(0)
     gateway.start()
     try:

@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eco_dask.errors import ConfigurationError, RegistrationError
+from eco_dask.providers.certificates import pin_of
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.link import LINK_VARIABLE, JoinLink, find_link, is_loopback
 
 SECRET = "Tr0ub4dor-and_3-horses"
 INVITE = f"ab12cd.{SECRET}"
 TLS = "0123456789abcdef" * 4
-SAFE = f"eco-dask://gate.example.org:8788/{INVITE}?tls={TLS}"
+PIN = pin_of(TLS)
+OLD = f"eco-dask://gate.example.org:8788/{INVITE}?tls={TLS}"
+SAFE = f"eco-dask://gate.example.org:8788/{INVITE}.{PIN}"
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 names = (
@@ -34,7 +37,7 @@ invites = st.builds(
     st.from_regex(r"[a-z0-9]{4,32}", fullmatch=True),
     st.from_regex(r"Secret-[A-Za-z0-9_-]{9,121}", fullmatch=True),
 ).map(str)
-prints = st.binary(min_size=32, max_size=32).map(bytes.hex)
+prints = st.binary(min_size=32, max_size=32).map(bytes.hex) | st.just("ca")
 ports = st.integers(1, 65535)
 links = st.one_of(
     st.builds(lambda h, p, i, t: JoinLink(f"wss://{h}:{p}", i, t), hosts, ports, invites, prints),
@@ -45,7 +48,8 @@ links = st.one_of(
 @given(links, st.sampled_from(["{}", " {}\n", '"{}"', "<{}>", "\t'{}' \r\n", "“{}”"]))
 def test_a_link_survives_copy_and_paste(link: JoinLink, wrapped: str) -> None:
     assert JoinLink.parse(wrapped.format(link)) == link
-    assert not set(str(link)) & set(" \t\n\"'")
+    # Nothing that a shell, a chat or a mail program would change; brackets are IPv6's own.
+    assert not set(str(link)) & set(" \t\n\"'?=&#*~$`|<>(){};!\\")
 
 
 @given(links)
@@ -68,9 +72,10 @@ def test_other_text_is_refused_with_the_form_to_use(text: str) -> None:
         (SAFE, "wss://gate.example.org:8788"),
         (SAFE.replace("gate.example", "GATE.Example"), "wss://gate.example.org:8788"),
         (SAFE.replace("gate.example.org", "[2001:DB8:0:0::1]"), "wss://[2001:db8::1]:8788"),
-        (SAFE.replace(TLS, TLS.upper()), "wss://gate.example.org:8788"),
+        (OLD, "wss://gate.example.org:8788"),
+        (OLD.replace(TLS, TLS.upper()), "wss://gate.example.org:8788"),
         (
-            SAFE.replace(TLS, ":".join(TLS[i : i + 2] for i in range(0, 64, 2))),
+            OLD.replace(TLS, ":".join(TLS[i : i + 2] for i in range(0, 64, 2))),
             "wss://gate.example.org:8788",
         ),
         (f"eco-dask://localhost:1/{INVITE}", "ws://localhost:1"),
@@ -82,7 +87,7 @@ def test_other_text_is_refused_with_the_form_to_use(text: str) -> None:
 def test_parts_are_read_in_canonical_form(text: str, address: str) -> None:
     link = JoinLink.parse(text)
     assert (link.address, link.invite) == (address, INVITE)
-    assert link.fingerprint == (TLS if "tls" in text else "")
+    assert link.fingerprint == (PIN if "tls" in text or PIN in text else "")
 
 
 HOSTILE = {
@@ -94,7 +99,9 @@ HOSTILE = {
     "looks like loopback": (f"eco-dask://127.0.0.1.evil.org:1/{INVITE}", "plain text"),
     "empty tls": (f"eco-dask://localhost:1/{INVITE}?tls=", "no join link"),
     "short tls": (f"eco-dask://h.org:1/{INVITE}?tls=abcd", "64 hex digits"),
-    "other option": (f"{SAFE}&x=1", "no join link"),
+    "short pin": (f"eco-dask://h.org:1/{INVITE}.abcd", "26 letters"),
+    "pin and tls": (f"{SAFE}?tls={TLS}", "no join link"),
+    "other option": (f"{OLD}&x=1", "no join link"),
     "other scheme": (SAFE.replace("eco-dask", "https"), "no join link"),
     "no port": (SAFE.replace(":8788", ""), "HOST:PORT"),
     "port 0": (SAFE.replace("8788", "0"), "port"),
@@ -105,8 +112,8 @@ HOSTILE = {
     "no invite": (f"eco-dask://localhost:1/?tls={TLS}", "no join link"),
     "short secret": (f"eco-dask://localhost:1/ab12cd.{SECRET[:9]}", "invite"),
     "odd secret": (f"eco-dask://localhost:1/ab12cd.{SECRET}%20", "invite"),
-    "more path": (SAFE.replace("?", "/more?"), "no join link"),
-    "blank inside": (SAFE.replace("?", " ?"), "no join link"),
+    "more path": (OLD.replace("?", "/more?"), "no join link"),
+    "blank inside": (OLD.replace("?", " ?"), "no join link"),
     "bad IPv4": (SAFE.replace("gate.example.org", "300.1.1.1"), "IP address"),
     "bad IPv6": (SAFE.replace("gate.example.org", "[1::2::3]"), "IP address"),
     "bad label": (SAFE.replace("gate.", "-gate."), "host name"),
@@ -137,6 +144,8 @@ def test_hostile_links_are_refused_without_their_secret(text: str, problem: str)
         ("wss://LOCALHOST:1", TLS),
         ("wss://localhost:01", TLS),
         ("wss://localhost:1", TLS.upper()),
+        ("wss://localhost:1", PIN.upper()),
+        ("ws://localhost:1", "ca"),
         ("wss://localhost:1/path", TLS),
     ],
 )

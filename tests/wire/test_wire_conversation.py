@@ -39,8 +39,9 @@ LEGAL = {
     Phase.BENCHMARKING: ">BenchmarkDone >Goodbye <Refused <Goodbye",
     Phase.RESUMING: ">Resumed >Goodbye <Goodbye",
     Phase.JOINED: (
-        ">Committed >Failed >Declined >Missing >ValueGone >Evicted >Slots >Sketched >ValuePart "
-        ">Goodbye <Lease <Fetch <Release <Recall <Receipted <SketchAsked <ValuePart <Goodbye"
+        ">Committed >Failed >Declined >Missing >ValueGone >Evicted >Slots >Sketched >NewKey "
+        ">ValuePart >Goodbye <Lease <Fetch <Release <Recall <Receipted <SketchAsked <KeyTaken "
+        "<ValuePart <Goodbye"
     ),
     Phase.CLOSED: "",
 }

@@ -89,4 +89,6 @@ SAMPLES = [
     m.Receipted("a", "agreed", 1500),
     m.Sketched("a", 2, b"sketch bytes"),
     m.SketchAsked("a", 2, D),
+    m.NewKey(bytes(32), bytes(64)),
+    m.KeyTaken(bytes(32)),
 ]
