@@ -151,6 +151,11 @@ class Engine:
         """Leases granted and not yet answered or closed."""
         return sum(1 for held in self.leases.held.values() if held.attempt is None)
 
+    @property
+    def tasks_waiting(self) -> int:
+        """Tasks that want a provider, or one more."""
+        return len(self._line)
+
     def leases_of(self, provider: ProviderId) -> tuple[LeaseId, ...]:
         """Unanswered leases of one provider."""
         return self.roster.leases_of(provider)

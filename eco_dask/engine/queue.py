@@ -26,6 +26,9 @@ class WaitingLine:
             "trusted": OrderedDict(),
         }
 
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
     def add(self, ballot: Ballot, *, first: bool = False) -> None:
         """Queue a ballot unless it waits already; ``first`` for one that has waited before."""
         line = self._lines[ballot.role]

@@ -92,6 +92,7 @@ class Gateway:
         self.sockets: set[Socket] = set()
         self.watch = Watch(self)
         self.comparing, self.checking = self._orders.comparing, self._orders.checking
+        self.tallies, self.belief = self._orders.tallies, policy.belief
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
         self._ticker: asyncio.Task[None] | None = None
@@ -290,7 +291,7 @@ class Gateway:
 
     def tally(self, job: JobId) -> dict[str, Any] | None:
         """Return what verification did for a job here, None if nothing of it was leased."""
-        tally = self._orders.tallies.find(job)
+        tally = self.tallies.find(job)
         return tally.to_plain() if tally is not None else None
 
 

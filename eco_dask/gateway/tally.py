@@ -75,6 +75,8 @@ class Tallies:
 
     def __init__(self) -> None:
         self._jobs: dict[JobId, JobTally] = {}
+        #: Of the jobs that are remembered no longer.
+        self._past = JobTally().to_plain()
 
     def of(self, job: JobId) -> JobTally:
         """Return a job's figures, new ones for a job not heard of."""
@@ -82,8 +84,13 @@ class Tallies:
         if tally is None:
             tally = self._jobs[job] = JobTally()
             if len(self._jobs) > JOBS_KEPT:
-                del self._jobs[next(iter(self._jobs))]
+                oldest = self._jobs.pop(next(iter(self._jobs)))
+                self._past = summed([self._past, oldest.to_plain()])
         return tally
+
+    def total(self) -> dict[str, Any]:
+        """Return the figures of all jobs together, as plain values."""
+        return summed([self._past, *(tally.to_plain() for tally in self._jobs.values())])
 
     def find(self, job: JobId) -> JobTally | None:
         """Return a job's figures if there are any."""

@@ -19,6 +19,7 @@ from eco_dask.dask_internals import Task, drop_values, set_worker_slots
 from eco_dask.gateway.admission import Admission
 from eco_dask.gateway.certificate import ShownCertificate
 from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
+from eco_dask.gateway.facts import gateway_facts
 from eco_dask.gateway.gateway import Gateway, check_name, recover
 from eco_dask.gateway.server import ProviderServer
 from eco_dask.gateway.structural import refuse
@@ -100,6 +101,7 @@ class EcoGatewayPlugin(WorkerPlugin):
         self._get_data = worker.handlers["get_data"]
         worker.handlers["get_data"] = self.get_data
         worker.handlers["eco_tally"] = self.tally
+        worker.handlers["eco_facts"] = self.facts
         self.gateway.intake.on_wrong = self._on_wrong
         self._executors = dict(worker.executors)
         worker.executors["default"] = ProviderExecutor(self.gateway, worker)
@@ -125,6 +127,10 @@ class EcoGatewayPlugin(WorkerPlugin):
     def tally(self, job: str) -> dict[str, Any] | None:
         """Return what verification did for a job here."""
         return self.gateway.tally(JobId(job))
+
+    def facts(self, jobs: Collection[str] = ()) -> dict[str, Any]:
+        """Return what screens show of this gateway: see :mod:`eco_dask.gateway.facts`."""
+        return gateway_facts(self.gateway, jobs)
 
     async def get_data(self, comm: Any, keys: Collection[Any], **options: Any) -> Any:
         """Serve values as Dask's worker does, once what they rest on stands.

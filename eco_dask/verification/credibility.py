@@ -73,6 +73,10 @@ class Credibility:
         """Take in what became known of one answer; return whose others are in doubt now."""
         return self._owners.learn(evidence)
 
+    def belief(self) -> list[tuple[float, float, int]]:
+        """Count owners by how surely a lone answer is right: see :meth:`Owners.belief`."""
+        return self._owners.belief()
+
     def state(self, owners: Iterable[OwnerId] | None = None) -> dict[str, Any]:
         """Return plain values by part, of some owners or all; :meth:`restore` reads them."""
         return self._owners.state(owners)

@@ -62,6 +62,13 @@ class LayeredPolicy:
         """Whether an owner may be asked at all."""
         return self._credibility.admits(owner)
 
+    def belief(self) -> list[tuple[float, float, int]]:
+        """Count owners by how surely a lone answer of theirs is right: from, to, owners.
+
+        For the operator's eyes only: it would tell a liar when it pays to lie.
+        """
+        return self._credibility.belief()
+
     def state(self, owners: Iterable[OwnerId] | None = None) -> dict[str, Any]:
         """Return what was learned as plain values by part, of some owners or all.
 

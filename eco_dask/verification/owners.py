@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from eco_dask.types import OwnerId, TaskKind
@@ -29,6 +30,9 @@ MET_WINDOW: Final = 1000.0
 NEWCOMER_PASSES: Final = 8.0
 #: An owner this doubtful proves nothing.
 DOUBT_MAX: Final = 0.5
+_NONE: Final = TaskKind("")
+#: Where screens part owners by their doubt.
+BELIEF_EDGES: Final = (1.0, 0.1, 0.05, 0.02, 0.01, 1e-3, 1e-4, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,18 @@ class Owners:
         if known.clean:
             doubt *= self._calibration.factor(level)
         return min(max(doubt, self._rule.doubt_min), DOUBT_MAX)
+
+    def belief(self) -> list[tuple[float, float, int]]:
+        """Count the owners met by how surely a lone answer of theirs is right: from, to, owners.
+
+        Each by the kind of task that it is best known in; struck ones are in the first.
+        """
+        doubts = [
+            self.doubt(owner, max(known.passes, key=lambda kind: known.passes[kind], default=_NONE))
+            for owner, known in self._known.items()
+        ]
+        edges = pairwise(BELIEF_EDGES)
+        return [(1 - b, 1 - a, sum(a <= doubt < b for doubt in doubts)) for b, a in edges]
 
     def _share_at(self, level: float) -> float:
         """Return the share of liars to assume among owners at a level; see the module."""

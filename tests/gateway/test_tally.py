@@ -63,3 +63,11 @@ def test_what_nothing_delivered_rests_on_is_no_result_of_the_job() -> None:
     tally.settled(BallotId("b"), 1e-4)
     plain = tally.to_plain()
     assert (plain["estimated"], plain["doubt_worst"]) == (1, 1e-4)
+
+
+def test_the_total_forgets_no_job():
+    tallies = Tallies()
+    for number in range(JOBS_KEPT + 5):
+        tallies.of(f"job-{number}").attempts["vote"] += 1
+    assert tallies.find("job-0") is None
+    assert tallies.total()["attempts"] == {"vote": JOBS_KEPT + 5}

@@ -102,3 +102,17 @@ def test_what_it_learned_outlives_it() -> None:
     again.restore(policy.state())
     assert not again.admits(OwnerId("liar"))
     assert again.admits(OwnerId("other"))
+
+
+def test_owners_are_counted_by_how_surely_they_are_right() -> None:
+    policy = LayeredPolicy()
+    assert sum(owners for *_, owners in policy.belief()) == 0
+    for name, right, times in (("known", True, 900), ("new", True, 1), ("liar", False, 9)):
+        for _ in range(times):
+            policy.learn(Evidence(TaskKind("k"), OwnerId(name), right, "known"))
+    bins = policy.belief()
+    assert [(low, high) for low, high, _ in bins] == sorted((low, high) for low, high, _ in bins)
+    assert sum(owners for *_, owners in bins) == 3
+    (struck,) = [b for b in bins if b[0] <= 0.5 < b[1]]
+    assert struck[2] == 1
+    assert sum(owners for low, _, owners in bins if low >= 0.99) == 1
