@@ -9,12 +9,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url
+from eco_dask.dashboard.presence import GatewayView, Presence
+from eco_dask.dashboard.progress import JobProgress, Progress
+from eco_dask.dashboard.view import TICK_S, View
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
@@ -29,38 +32,11 @@ from eco_dask.types import JobId
 
 logger = logging.getLogger(__name__)
 
-#: Jobs whose progress is remembered; older ones are still in the books.
-JOBS_KEPT = 1000
-
 PEER_TO_PEER = (
     "peer-to-peer shuffles need code that runs inside Dask's workers. Use the task-based methods: "
     "dask.config.set({'array.rechunk.method': 'tasks', 'dataframe.shuffle.method': 'tasks'}); "
     "eco_dask.job() and EcoCluster set them."
 )
-
-
-@dataclass(slots=True)
-class JobProgress:
-    """What the scheduler has seen of a job."""
-
-    spec: JobSpec
-    started_at_s: float
-    tasks: int = 0
-    done: int = 0
-    erred: int = 0
-    ended_at_s: float | None = None
-
-
-@dataclass(slots=True)
-class GatewayView:
-    """What a gateway said of itself last."""
-
-    worker: str
-    name: str
-    address: str
-    fingerprint: str
-    slots: int
-    providers: list[str] = field(default_factory=list)
 
 
 class EcoSchedulerPlugin(SchedulerPlugin):
@@ -78,10 +54,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     def __init__(self, *, database: str | None = None, data_directory: str | None = None) -> None:
         self._database = database
         self._data_directory = data_directory
-        self.jobs: dict[JobId, JobProgress] = {}
-        self.gateways: dict[str, GatewayView] = {}
-        #: Keys that finished and that the scheduler still knows.
-        self._finished: set[Any] = set()
+        self.progress, self._presence = Progress(), Presence()
+        self.jobs, self.gateways = self.progress.jobs, self._presence.gateways
 
     async def start(self, scheduler: Scheduler) -> None:
         """Open the books and offer the network's view to clients."""
@@ -89,7 +63,9 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._engine = open_database(database_url(folder, self._database))
         self.ledger, self.registry = Ledger(self._engine), Registry(self._engine)
         self._scheduler = scheduler
+        self.view = View(scheduler, self.progress, self._presence, self._engine, self.registry)
         scheduler.handlers["eco_network"] = self.network
+        scheduler.handlers["eco_snapshot"] = self.snapshot
         scheduler.handlers["eco_job"] = self.job
         scheduler.handlers["eco_jobs"] = self.list_jobs
 
@@ -104,6 +80,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     ) -> None:
         """Count new tasks to their jobs; turn those that cannot run on providers into errors."""
         default: dict[str, Any] | None = None
+        at_s = time.time()
         offered = _offered(scheduler)
         for key in tasks:
             ts = scheduler.tasks.get(key)
@@ -125,40 +102,35 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             if key in keys:
                 # The plugin comes before the tasks are sent, so the gateway knows as they arrive.
                 ts.annotations = {**ts.annotations, WANTED: True}
-            self._count(annotation)
+            self.progress.count(ts, annotation, at_s)
 
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
-        """Count finished tasks to their jobs, those that are computed again once."""
-        if finish == "forgotten":
-            self._finished.discard(key)
-        if start != "processing" or finish not in ("memory", "erred"):
-            return
+        """Follow the tasks of jobs."""
         ts = self._scheduler.tasks.get(key)
-        annotation = (ts.annotations or {}).get(ANNOTATION) if ts is not None else None
-        progress = self.jobs.get(annotation["id"]) if annotation else None
-        if progress is None:
-            return
-        if finish == "memory":
-            # What turned out wrong, or was lost, is computed again: it is one task all the same.
-            progress.done += key not in self._finished
-            self._finished.add(key)
-        else:
-            progress.erred += 1
-        progress.ended_at_s = time.time()
+        self.progress.transition(ts, key, start, finish, time.time())
 
     def log_event(self, topic: str, msg: Any) -> None:
         """Take note of what a gateway says of itself."""
         if topic != TOPIC:
             return
         view = GatewayView(**msg)
-        self.gateways[view.worker] = view
+        self._presence.note(view, time.time())
         set_scheduler_slots(self._scheduler, view.worker, view.slots)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:  # noqa: ARG002  Dask's hook
         """Forget a gateway that is gone."""
-        self.gateways.pop(worker, None)
+        self._presence.forget(worker, time.time())
 
     # ------------------------------------------------------------------ what clients may ask
+
+    async def snapshot(self, age_s: float = TICK_S) -> dict[str, Any]:
+        """Return the network as every screen shows it: see :mod:`eco_dask.dashboard.model`.
+
+        Without what owners are believed: that is for the operator's tokens.
+        """
+        found = await self.view.snapshot(age_s)
+        verification = replace(found.verification, credibility_bins=None)
+        return replace(found, verification=verification).to_plain()
 
     async def network(self) -> dict[str, Any]:
         """Return gateways and providers, with what each provider did and earned."""
@@ -188,7 +160,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
                 }
             )
         return {
-            "gateways": [asdict(view) for view in self.gateways.values()],
+            "gateways": [view.to_plain() for view in self.gateways.values()],
             "providers": providers,
         }
 
@@ -227,15 +199,6 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             empty = JobTotals(progress.spec.id, 0, 0, 0, {})
             listed.insert(0, {"progress": _plain(progress), "totals": asdict(empty)})
         return listed
-
-    def _count(self, annotation: dict[str, Any]) -> None:
-        progress = self.jobs.get(annotation["id"])
-        if progress is None:
-            spec = JobSpec.from_annotation(annotation)
-            progress = self.jobs[spec.id] = JobProgress(spec, time.time())
-            if len(self.jobs) > JOBS_KEPT:
-                del self.jobs[next(iter(self.jobs))]
-        progress.tasks += 1
 
 
 def _offered(scheduler: Scheduler) -> set[str]:
