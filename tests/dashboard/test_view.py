@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from distributed import Scheduler
-from distributed.utils_test import gen_cluster, inc
+from distributed.utils_test import async_poll_for, gen_cluster, inc
 
 import eco_dask
 from eco_dask.dashboard.model import Job, Snapshot
@@ -55,8 +55,7 @@ async def test_an_empty_network_has_a_snapshot(client, scheduler, plugin) -> Non
 async def test_a_job_runs_and_is_done(client, scheduler, plugin) -> None:
     with eco_dask.job("slow", quorum=3, budget=2.0):
         futures = client.map(slow, range(4))
-    while not (await plugin.view.snapshot(0)).jobs:
-        await asyncio.sleep(0.01)
+    await async_poll_for(lambda: plugin.jobs, 10)
     job = await only_job(plugin)
     assert (job.state, job.tasks, job.quorum, job.budget_mpt) == ("running", 4, 3, 2000)
     assert job.ended_at_s is None
@@ -93,11 +92,9 @@ async def test_a_job_fails_and_is_tried_again(client, scheduler, plugin) -> None
 async def test_what_the_client_lets_go_of_is_cancelled(client, scheduler, plugin) -> None:
     with eco_dask.job("dropped"):
         futures = client.map(slow, range(20))
-    while not plugin.jobs:
-        await asyncio.sleep(0.01)
+    await async_poll_for(lambda: plugin.jobs, 10)
     await client.cancel(futures)
-    while plugin.progress.running():
-        await asyncio.sleep(0.01)
+    await async_poll_for(lambda: not plugin.progress.running(), 10)
     assert (await only_job(plugin)).state == "cancelled"
 
 
@@ -142,8 +139,7 @@ async def test_jobs_outlive_the_scheduler(client, scheduler, plugin) -> None:
         assert await client.submit(inc, 1) == 2
     with eco_dask.job("left"):
         pending = client.map(slow, range(100))
-    while len(plugin.jobs) < 2:
-        await asyncio.sleep(0.01)
+    await async_poll_for(lambda: len(plugin.jobs) == 2, 10)
     await plugin.view.snapshot(0)
     again = EcoSchedulerPlugin(data_directory=plugin._data_directory)
     await again.start(scheduler)
