@@ -46,12 +46,13 @@ from common import finish, parse_options, rounds, say
 
 from eco_dask.energy.attribution import TaskUse
 from eco_dask.energy.baseline import Supply
+from eco_dask.energy.host_times import CpuTimesNs, HostTimes
 from eco_dask.energy.readers import available
 from eco_dask.energy.readers.load_law import tdp_law
 from eco_dask.energy.readers.load_model import CpuTimes, LoadChoice, LoadModelReader
 from eco_dask.energy.readers.monotone import Moment
 from eco_dask.energy.reading import Reader, Reading, Tier, Unavailable
-from eco_dask.energy.sampler import CpuTimesNs, EnergySampler, HostTimes, SamplerSetup
+from eco_dask.energy.sampler import EnergySampler, SamplerSetup
 from eco_dask.energy.tally import Reserve
 from eco_dask.energy.task_clock import Drained, TaskClock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from eco_dask.config import load_defaults as _load_defaults
+from eco_dask.settings import load_defaults as _load_defaults
 
 if TYPE_CHECKING:
     from eco_dask.client import Job as Job

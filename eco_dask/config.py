@@ -5,36 +5,16 @@ eco-dask.yaml < ~/.config/dask/*.yaml < DASK_ECO_DASK__... < dask.config.set ─
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import dask.config
-import yaml
-from dask.utils import parse_bytes, parse_timedelta
 
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
 from eco_dask.sandbox.launch import SandboxRule
 from eco_dask.sandbox.limits import Limits
+from eco_dask.settings import fraction, if_set, seconds, setting, size_bytes, text, whole
 from eco_dask.verification.rules import Compare, CredibilityRule, QuorumRule, Rule, credibility_rule
 from eco_dask.wire.limits import WireLimits
-
-_Value = TypeVar("_Value")
-
-
-def load_defaults() -> None:
-    """Register this package's defaults with Dask; called when the package is imported."""
-    dask.config.update_defaults(_defaults())
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    text = Path(__file__).with_name("eco-dask.yaml").read_text(encoding="utf-8")
-    defaults: dict[str, Any] = yaml.safe_load(text)
-    return defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,45 +80,45 @@ def gateway_rule() -> GatewayRule:
     ConfigurationError
         If one cannot be read.
     """
-    value_bytes_max = _size("gateway.value-bytes-max")
+    value_bytes_max = size_bytes("gateway.value-bytes-max")
     return GatewayRule(
-        host=str(_get("gateway.host")),
-        port=_whole("gateway.port"),
-        grace_s=_seconds("gateway.grace"),
-        ping_s=_seconds("gateway.ping"),
-        handshake_s=_seconds("gateway.handshake"),
-        inline_bytes_max=_size("gateway.inline-bytes"),
-        benchmark_steps=_whole("gateway.benchmark-steps"),
-        benchmark_size=_whole("gateway.benchmark-size"),
-        revocable_bytes=_size("gateway.revocable-bytes"),
+        host=str(setting("gateway.host")),
+        port=whole("gateway.port"),
+        grace_s=seconds("gateway.grace"),
+        ping_s=seconds("gateway.ping"),
+        handshake_s=seconds("gateway.handshake"),
+        inline_bytes_max=size_bytes("gateway.inline-bytes"),
+        benchmark_steps=whole("gateway.benchmark-steps"),
+        benchmark_size=whole("gateway.benchmark-size"),
+        revocable_bytes=size_bytes("gateway.revocable-bytes"),
         limits=wire_limits(value_bytes_max),
         guard=guard_rule(),
-        certificate=_if_set(_text, "gateway.certificate"),
-        certificate_key=_if_set(_text, "gateway.certificate-key"),
+        certificate=if_set(text, "gateway.certificate"),
+        certificate_key=if_set(text, "gateway.certificate-key"),
     )
 
 
 def guard_rule() -> GuardRule:
     """Return the gateway's limits on what anybody may do."""
     return GuardRule(
-        connections_max=_whole("gateway.guard.connections"),
-        connections_per_address_max=_whole("gateway.guard.connections-per-address"),
-        connections_per_owner_max=_whole("gateway.guard.connections-per-owner"),
-        handshakes_per_address_max=_whole("gateway.guard.handshakes-per-address"),
-        hello_s=_seconds("gateway.guard.hello"),
-        knocks_per_s=_fraction("gateway.guard.knocks-per-second"),
-        knocks_burst=_whole("gateway.guard.knocks-burst"),
-        messages_per_s=_fraction("gateway.guard.messages-per-second"),
-        messages_burst=_whole("gateway.guard.messages-burst"),
-        stranger_bytes_max=_size("gateway.guard.stranger-bytes"),
-        arriving_bytes_max=_size("gateway.guard.arriving-bytes"),
-        value_bytes_per_s_min=_size("gateway.guard.value-bytes-per-second"),
-        stall_s=_seconds("gateway.guard.stall"),
-        cache_bytes_max=_size("gateway.guard.cache-bytes"),
-        slots_max=_whole("gateway.guard.slots"),
-        violations_max=_whole("gateway.guard.violations"),
-        violations_window_s=_seconds("gateway.guard.violations-window"),
-        revoked_s=_seconds("gateway.guard.revoked"),
+        connections_max=whole("gateway.guard.connections"),
+        connections_per_address_max=whole("gateway.guard.connections-per-address"),
+        connections_per_owner_max=whole("gateway.guard.connections-per-owner"),
+        handshakes_per_address_max=whole("gateway.guard.handshakes-per-address"),
+        hello_s=seconds("gateway.guard.hello"),
+        knocks_per_s=fraction("gateway.guard.knocks-per-second"),
+        knocks_burst=whole("gateway.guard.knocks-burst"),
+        messages_per_s=fraction("gateway.guard.messages-per-second"),
+        messages_burst=whole("gateway.guard.messages-burst"),
+        stranger_bytes_max=size_bytes("gateway.guard.stranger-bytes"),
+        arriving_bytes_max=size_bytes("gateway.guard.arriving-bytes"),
+        value_bytes_per_s_min=size_bytes("gateway.guard.value-bytes-per-second"),
+        stall_s=seconds("gateway.guard.stall"),
+        cache_bytes_max=size_bytes("gateway.guard.cache-bytes"),
+        slots_max=whole("gateway.guard.slots"),
+        violations_max=whole("gateway.guard.violations"),
+        violations_window_s=seconds("gateway.guard.violations-window"),
+        revoked_s=seconds("gateway.guard.revoked"),
     )
 
 
@@ -150,15 +130,15 @@ def wire_limits(value_bytes_max: int) -> WireLimits:
 def engine_rule() -> EngineRule:
     """Return the engine's settings."""
     return EngineRule(
-        deadline_first_s=_seconds("lease.deadline-first"),
-        deadline_min_s=_seconds("lease.deadline-min"),
-        deadline_factor=float(_get("lease.deadline-factor")),
-        late_grace_s=_seconds("lease.late-grace"),
-        trusted_after_s=_seconds("lease.trusted-after"),
-        patience_s=_seconds("lease.patience"),
-        losses_max=_whole("lease.losses-max"),
-        prefetch_s=_seconds("lease.prefetch"),
-        price_mpt=max(1, round(float(_get("price")) * 1000)),
+        deadline_first_s=seconds("lease.deadline-first"),
+        deadline_min_s=seconds("lease.deadline-min"),
+        deadline_factor=float(setting("lease.deadline-factor")),
+        late_grace_s=seconds("lease.late-grace"),
+        trusted_after_s=seconds("lease.trusted-after"),
+        patience_s=seconds("lease.patience"),
+        losses_max=whole("lease.losses-max"),
+        prefetch_s=seconds("lease.prefetch"),
+        price_mpt=max(1, round(float(setting("price")) * 1000)),
     )
 
 
@@ -176,35 +156,35 @@ def verification_rule(
     ConfigurationError
         If the settings are no rule.
     """
-    compare = compare or _get("verification.compare")
+    compare = compare or setting("verification.compare")
     if compare not in ("auto", "exact", "close"):
         raise ConfigurationError(
             f"eco-dask.verification.compare is auto, exact or close; got {compare!r}"
         )
     if error is None and quorum is None:
-        error = _if_set(_fraction, "verification.error")
+        error = if_set(fraction, "verification.error")
     if error is None:
         return _quorum_rule(quorum, compare)
     if flow_error is None:
-        configured = _if_set(_fraction, "verification.flow-error")
+        configured = if_set(fraction, "verification.flow-error")
         # A job that asks for more than the network's own figure is no contradiction.
         flow_error = None if configured is None else max(configured, error)
     try:
         rule: CredibilityRule = credibility_rule(error, flow_error, compare)
-        return replace(rule, attempts_max=_whole("verification.attempts-max"))
+        return replace(rule, attempts_max=whole("verification.attempts-max"))
     except ValueError as wrong:
         raise ConfigurationError(f"eco-dask.verification: {wrong}") from wrong
 
 
 def _quorum_rule(quorum: int | None, compare: Compare) -> QuorumRule:
-    owners_min = quorum if quorum is not None else _whole("quorum.size")
+    owners_min = quorum if quorum is not None else whole("quorum.size")
     # A large quorum needs as many spare attempts as the default one has.
-    return QuorumRule(owners_min, max(_whole("quorum.attempts-max"), 2 * owners_min), compare)
+    return QuorumRule(owners_min, max(whole("quorum.attempts-max"), 2 * owners_min), compare)
 
 
 def required_tags() -> list[str]:
     """Return the tags that every job requires of a provider."""
-    tags = _get("quorum.require")
+    tags = setting("quorum.require")
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise ConfigurationError(f"eco-dask.quorum.require must be a list of tags; got {tags!r}")
     return list(tags)
@@ -221,38 +201,39 @@ class WorkerRule:
 def worker_rule() -> WorkerRule:
     """Return the settings of a contributed machine."""
     return WorkerRule(
-        cache_bytes=_size("worker.cache-bytes"), reconnect_max_s=_seconds("worker.reconnect-max")
+        cache_bytes=size_bytes("worker.cache-bytes"),
+        reconnect_max_s=seconds("worker.reconnect-max"),
     )
 
 
 def sandbox_rule() -> SandboxRule:
     """Return what confines the runner of a contributed machine, and its limits."""
-    image, folders = _get("worker.sandbox.image"), _get("worker.sandbox.read")
+    image, folders = setting("worker.sandbox.image"), setting("worker.sandbox.read")
     if not isinstance(folders, list | tuple):
         raise ConfigurationError(
             f"eco-dask.worker.sandbox.read must be a list of folders; got {folders!r}"
         )
     return SandboxRule(
-        profile=str(_get("worker.sandbox.profile")),
-        trust=_get("worker.sandbox.trust-recruiters") is True,
+        profile=str(setting("worker.sandbox.profile")),
+        trust=setting("worker.sandbox.trust-recruiters") is True,
         folders=tuple(str(Path(folder).expanduser().absolute()) for folder in folders),
         image=str(image or ""),
-        gpu=_get("worker.sandbox.gpu") is True,
+        gpu=setting("worker.sandbox.gpu") is True,
         limits=Limits(
-            cores=_if_set(_whole, "worker.sandbox.cores"),
-            cpu_share=_fraction("worker.sandbox.cpu-share"),
-            memory_bytes=_if_set(_size, "worker.sandbox.memory"),
-            gpu_memory_bytes=_if_set(_size, "worker.sandbox.gpu-memory"),
-            disk_bytes=_size("worker.sandbox.disk"),
-            processes=_whole("worker.sandbox.processes"),
-            task_wall_s=_if_set(_seconds, "worker.sandbox.task-time"),
+            cores=if_set(whole, "worker.sandbox.cores"),
+            cpu_share=fraction("worker.sandbox.cpu-share"),
+            memory_bytes=if_set(size_bytes, "worker.sandbox.memory"),
+            gpu_memory_bytes=if_set(size_bytes, "worker.sandbox.gpu-memory"),
+            disk_bytes=size_bytes("worker.sandbox.disk"),
+            processes=whole("worker.sandbox.processes"),
+            task_wall_s=if_set(seconds, "worker.sandbox.task-time"),
         ),
     )
 
 
 def data_directory(given: str | Path | None = None) -> Path:
     """Return the folder for keys, certificates and the database: given, configured, or default."""
-    chosen = given or _get("data-directory")
+    chosen = given or setting("data-directory")
     if chosen:
         return Path(chosen).expanduser()
     from platformdirs import user_data_path
@@ -262,59 +243,4 @@ def data_directory(given: str | Path | None = None) -> Path:
 
 def database_url(folder: Path, given: str | None = None) -> str:
     """Return the URL of the books: given, configured, or SQLite in ``folder``."""
-    return str(given or _get("database") or f"sqlite:///{folder / 'coordinator.sqlite'}")
-
-
-def _get(name: str) -> Any:
-    # Dask's test utilities clear its configuration, defaults of other packages included.
-    default = dask.config.get(f"eco-dask.{name}", config=_defaults())
-    return dask.config.get(f"eco-dask.{name}", default)
-
-
-def _if_set(read: Callable[[str], _Value], name: str) -> _Value | None:
-    return None if _get(name) is None else read(name)
-
-
-def _fraction(name: str) -> float:
-    value = _get(name)
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"eco-dask.{name} must be a number; got {value!r}") from error
-
-
-def _whole(name: str) -> int:
-    value = _get(name)
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"eco-dask.{name} must be a whole number; got {value!r}"
-        ) from error
-
-
-def _text(name: str) -> str:
-    value = _get(name)
-    if not isinstance(value, str):
-        raise ConfigurationError(f"eco-dask.{name} must be text; got {value!r}")
-    return value
-
-
-def _seconds(name: str) -> float:
-    value = _get(name)
-    try:
-        return float(parse_timedelta(value))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ConfigurationError(
-            f"eco-dask.{name} must be a duration such as '30 s'; got {value!r}"
-        ) from error
-
-
-def _size(name: str) -> int:
-    value = _get(name)
-    try:
-        return int(parse_bytes(value))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ConfigurationError(
-            f"eco-dask.{name} must be a size such as '64 MiB'; got {value!r}"
-        ) from error
+    return str(given or setting("database") or f"sqlite:///{folder / 'coordinator.sqlite'}")

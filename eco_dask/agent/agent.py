@@ -11,14 +11,13 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from eco_dask.agent.answers import answer_message, sketch_bytes, too_large
 from eco_dask.agent.dialling import Introduction
+from eco_dask.agent.energy import EnergyMeter
 from eco_dask.agent.line import Line
 from eco_dask.agent.runner_process import Done, Lacks, Raised, RunnerProcess, RunnerRule, Work
-from eco_dask.errors import ValueCodecError
-from eco_dask.sketches import sketch_or_digest
 from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
-from eco_dask.values import EncodedValue
 from eco_dask.wire import messages as m
 from eco_dask.wire.cache import BlobCache
 from eco_dask.wire.fields import Buffer
@@ -66,6 +65,9 @@ class Agent:
         )
         self._slots = runner_rule.slots
         self._runner = RunnerProcess(runner_rule, self._on_answer, self._on_runner_death)
+        hidden = runner_rule.sandbox.profile.name == "container"
+        self.energy = EnergyMeter(about.energy, self._say, lambda: self._runner.pids, hidden=hidden)
+        self._runner.on_used = self.energy.take
         self._cache = BlobCache(about.cache_bytes)
         self._arriving = ValueAssembler(about.limits, unasked=True)
         self._waiting: deque[m.Lease] = deque()
@@ -92,12 +94,14 @@ class Agent:
             If the gateway refuses this provider for good.
         """
         runner = asyncio.create_task(self._runner.run())
+        metering = asyncio.create_task(self.energy.run())
         try:
             await self._runner.ready.wait()
             await self._line.run()
         finally:
             runner.cancel()
-            await asyncio.gather(runner, return_exceptions=True)
+            metering.cancel()
+            await asyncio.gather(runner, metering, return_exceptions=True)
 
     def leave(self) -> None:
         """Say goodbye and end :meth:`run`."""
@@ -122,6 +126,7 @@ class Agent:
             self._say(m.Resumed(tuple(self._leases.keys() | self._answers.keys())))
             for answer in self._answers.values():
                 self._say_answer(answer)
+            self.energy.send()
         else:
             # A new session starts with an empty mirror of this cache.
             self._cache = BlobCache(self._about.cache_bytes)
@@ -189,7 +194,7 @@ class Agent:
         async with self._sketcher:
             parts = self._sketched_bytes_of(asked.lease)
             if parts is not None:
-                sketch = await asyncio.to_thread(_sketch_bytes, parts, asked.seed)
+                sketch = await asyncio.to_thread(sketch_bytes, parts, asked.seed)
         self._say(m.Sketched(asked.lease, asked.round, sketch))
 
     def _bytes_of(self, lease: LeaseId) -> tuple[bytes, ...] | None:
@@ -235,6 +240,7 @@ class Agent:
                 continue
             inputs = tuple(self._held(d) for d in lease.inputs)
             constants = tuple(self._held(d) for d in lease.constants)
+            self.energy.fed(lease.lease)
             self._runner.feed(Work(lease.lease, lease.task, inputs, constants))
 
     def _missing(self, lease: m.Lease) -> tuple[Digest, ...]:
@@ -266,36 +272,21 @@ class Agent:
         bytes_max = min(self._leases[answer.lease].result_bytes_max, limits.value_bytes_max)
         self._drop(answer.lease)
         if isinstance(answer, Done) and answer.size_bytes > bytes_max:
-            answer = _too_large(answer, bytes_max)
+            answer = too_large(answer, bytes_max)
         self._answers[answer.lease] = answer
         self._say_answer(answer)
         self._feed_runner()
 
     def _say_answer(self, answer: Done | Raised) -> None:
-        if isinstance(answer, Raised):
-            self._say(
-                m.Failed(
-                    answer.lease,
-                    clean(answer.error_type, 200) or "Exception",
-                    clean(answer.message, 4000),
-                    clean(answer.traceback, 15000),
-                    answer.cpu_s,
-                    answer.wall_s,
-                )
-            )
-            return
-        size_bytes = answer.size_bytes
         welcome = self._line.welcome
-        inline = welcome is not None and size_bytes <= welcome.inline_bytes_max
-        value = b"".join(answer.parts) if inline else b""
-        self._say(
-            m.Committed(answer.lease, answer.digest, size_bytes, answer.cpu_s, answer.wall_s, value)
-        )
+        inline_bytes_max = welcome.inline_bytes_max if welcome is not None else -1
+        self._say(answer_message(answer, inline_bytes_max))
 
     def _on_runner_death(self, leases: list[LeaseId], reason: str) -> None:
         """Give back what may have killed the runner; what only stood in line runs in the next."""
         suspects = self._abandoned.intersection(leases) or set(leases[: self._slots])
         self._abandoned.clear()
+        self.energy.over(suspects)
         for lease in suspects:
             self._decline(lease, "runner-died", f"the runner ended: {reason}")
         innocent = [self._leases[lease] for lease in leases if lease in self._leases]
@@ -315,25 +306,6 @@ class Agent:
         if held in self._waiting:
             self._waiting.remove(held)
 
-    def _say(self, message: m.Message) -> None:
+    def _say(self, message: m.Message) -> bool:
         """Send, if there is a connection; after a reconnect, :meth:`_resume` makes up for it."""
-        self._line.say(message)
-
-
-def _sketch_bytes(parts: tuple[bytes, ...], seed: bytes) -> bytes:
-    """Sketch an answer; empty for what is no value, as a task's code can write it to our pipe."""
-    try:
-        value = EncodedValue.from_parts(parts)
-        return sketch_or_digest(value, seed, m.SKETCHED_BYTES_MAX).to_bytes()
-    except ValueCodecError as error:
-        logger.warning("An answer is no value and has no sketch: %s", error)
-        return b""
-
-
-def _too_large(answer: Done, bytes_max: int) -> Raised:
-    text = (
-        f"the result has {answer.size_bytes} bytes; the job or this network takes {bytes_max} at "
-        "most. Use smaller chunks, raise job(result_bytes_max=), or ask the operator to raise "
-        "eco-dask.gateway.value-bytes-max."
-    )
-    return Raised(answer.lease, "ValueError", text, "", answer.cpu_s, answer.wall_s)
+        return self._line.say(message)

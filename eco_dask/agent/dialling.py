@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from eco_dask.agent.energy import EnergyPlan
 from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
 from eco_dask.providers.benchmark import SIZE_MAX, run_benchmark
@@ -30,7 +31,7 @@ from eco_dask.wire.limits import WireLimits
 from eco_dask.wire.messages import PROTOCOL, Direction
 from eco_dask.wire.protocol import Conversation, Side, require_version
 
-#: Path of the provider protocol, version 1.
+#: Path of the provider protocol; its versions are told by its first message.
 PATH = "/eco/v1/provider"
 _CONNECT_S = 15.0
 
@@ -46,6 +47,8 @@ class Introduction:
     cache_bytes: int
     limits: WireLimits
     ping_s: float = 10.0
+    #: The machine's meters, and what its owner declares.
+    energy: EnergyPlan = field(default_factory=EnergyPlan)
     #: What tasks can import, as ``name==version``; empty where that is unknown.
     packages: tuple[str, ...] = ()
 
@@ -148,7 +151,11 @@ class Connection:
         )
         signature = about.identity.sign_challenge(nonce, self._binding)
         facts: dict[str, Any] = about.capability.to_map()
-        self.say(m.Proof(signature, facts, about.cache_bytes, about.packages))
+        self.say(
+            m.Proof(
+                signature, facts, about.cache_bytes, about.packages, about.energy.declared.to_map()
+            )
+        )
 
     def say(self, message: m.Message) -> None:
         """Send a message."""

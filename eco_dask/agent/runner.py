@@ -1,6 +1,7 @@
 """The runner: the process that runs recruiters' tasks, and nothing else.
 
     ["run", lease, n_inputs] + task, inputs, constants ─► ["done" | "raised", lease, ...] + value
+    once a second: ["used", [[lease, cpu_ns, wall_ns, ended], ...], gpu, more]
 
 It holds no key and no link; it talks to the agent through its standard input and output only. The
 task is the recruiter's own pickle and may do whatever the sandbox around this process allows.
@@ -9,6 +10,7 @@ task is the recruiter's own pickle and may do whatever the sandbox around this p
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pickle
 import sys
@@ -21,6 +23,7 @@ from typing import Any, BinaryIO
 import psutil
 
 from eco_dask.agent.pipe import Buffer, Header, pack, read
+from eco_dask.energy.task_clock import TaskClock
 from eco_dask.text import clean
 from eco_dask.values import EncodedValue, encode, register
 from eco_dask.values.registered import vouch
@@ -28,11 +31,17 @@ from eco_dask.values.registered import vouch
 #: What of an exception travels: enough to debug, not enough to flood.
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 4_000, 20_000
 
+#: How often uses are told, and how many in a message, which must fit a header.
+USES_EVERY_S, USES_PER_MESSAGE = 1.0, 2048
+_GPU_LIBRARIES = frozenset({"cupy", "torch", "numba.cuda"})
+
 
 class TaskRunner:
     """Runs tasks that come in from one stream and answers into another."""
 
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, slots: int) -> None:
+        self._clock = TaskClock()
+        self._numbers = itertools.count()
         self._incoming = incoming
         self._outgoing = outgoing
         self._slots = slots
@@ -43,6 +52,7 @@ class TaskRunner:
     def serve(self) -> None:
         """Run tasks until the agent closes the stream."""
         self._answer(["ready", os.getpid()])
+        threading.Thread(target=self._tell_uses, name="eco-uses", daemon=True).start()
         with ThreadPoolExecutor(self._slots, thread_name_prefix="eco-slot") as pool:
             while (message := read(self._incoming)) is not None:
                 header, buffers = message
@@ -53,19 +63,45 @@ class TaskRunner:
 
     def _run(self, header: Header, buffers: list[bytearray]) -> None:
         _, lease, n_inputs = header
+        # Numbered, as a lease may come twice.
+        with self._clock.running(f"{next(self._numbers)} {lease}"):
+            answer, parts = self._answer_of(lease, n_inputs, buffers)
+        self._answer(answer, parts)
+
+    def _answer_of(
+        self, lease: str, n_inputs: int, buffers: list[bytearray]
+    ) -> tuple[Header, list[Buffer]]:
         wall_s, cpu_s = time.perf_counter(), self._cpu_clock()
         try:
             value = encode(run_task(buffers[0], buffers[1 : 1 + n_inputs], buffers[1 + n_inputs :]))
             digest = value.digest
         except BaseException as error:  # noqa: BLE001  whatever a task raises is its answer
             module = missing_module(error)
-            answer = ["lacks", lease, module] if module else ["raised", lease, *_describe(error)]
+            answer: Header = (
+                ["lacks", lease, module] if module else ["raised", lease, *_describe(error)]
+            )
             parts: list[Buffer] = []
         else:
             answer = ["done", lease, digest, value.size_bytes]
             parts = list(value.parts())
         answer += [self._cpu_clock() - cpu_s, time.perf_counter() - wall_s]
-        self._answer(answer, parts)
+        return answer, parts
+
+    def _tell_uses(self) -> None:
+        """Tell once a second what tasks used of the processor; nothing if none ran."""
+        while True:
+            time.sleep(USES_EVERY_S)
+            drained = self._clock.drain()
+            ended = set(drained.ended)
+            # A GPU that such a library leaves idle costs little, so other tasks are not charged.
+            gpu = not _GPU_LIBRARIES.isdisjoint(sys.modules)
+            uses = [
+                [it.key.partition(" ")[2], it.cpu_ns, it.overlap_ns, it.key in ended]
+                for it in drained.uses
+            ]
+            for start in range(0, len(uses), USES_PER_MESSAGE):
+                part = uses[start : start + USES_PER_MESSAGE]
+                self._answer(["used", part, gpu, start + USES_PER_MESSAGE < len(uses)])
 
     def _answer(self, header: Header, parts: list[Buffer] | None = None) -> None:
         chunks = pack(header, parts or [])

@@ -98,6 +98,8 @@ class RunnerProcess:
         self._rule = rule
         self._on_answer = on_answer
         self._on_death = on_death
+        #: Takes what the runner tells of its tasks' processor time, and may raise PipeError.
+        self.on_used: Callable[[list[Any]], None] = lambda _: None
         self._confined: Confined | None = None
         self._fed: dict[LeaseId, None] = {}
         #: When each task that runs was first seen to.
@@ -114,6 +116,11 @@ class RunnerProcess:
     def busy(self) -> int:
         """Tasks that were fed and are not answered."""
         return len(self._fed)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the present runner's outermost process; none between two runners."""
+        return (self._confined.process.pid,) if self._confined is not None else ()
 
     def is_running(self, lease: LeaseId) -> bool:
         """Whether a task has started: they start in the order in which they were fed."""
@@ -208,6 +215,9 @@ class RunnerProcess:
                 header, buffers = message
                 if header[0] == "ready":
                     self.ready.set()
+                    continue
+                if header[0] == "used":
+                    self.on_used(header)
                     continue
                 answer = parse_answer(header, buffers)
                 if self._fed.pop(answer.lease, 0) is None:

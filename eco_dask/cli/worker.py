@@ -16,11 +16,13 @@ from dask.utils import parse_bytes
 
 from eco_dask.agent.agent import Agent
 from eco_dask.agent.dialling import Introduction
+from eco_dask.agent.energy_plan import energy_plan, lines_of
 from eco_dask.agent.runner_process import RunnerRule
 from eco_dask.cli import rotating
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
 from eco_dask.cli.secrecy import hide_link
 from eco_dask.config import data_directory, gateway_rule, sandbox_rule, worker_rule
+from eco_dask.energy_config import owner_energy_rule
 from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.ledger.receipts import ReceiptReason, explain
 from eco_dask.providers.capability import Capability
@@ -166,7 +168,10 @@ def prepare(
         capability = replace(capability, gpus=(), gpu_library="")
     # An image has an environment of its own, which is not looked into.
     packages = () if sandbox.profile.name == "container" else installed_packages()
-    about = Introduction(found, identity, capability, slots, cache_bytes, limits, packages=packages)
+    energy = energy_plan(owner_energy_rule(), home, slots)
+    about = Introduction(
+        found, identity, capability, slots, cache_bytes, limits, packages=packages, energy=energy
+    )
     return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max, sandbox)
 
 
@@ -203,6 +208,8 @@ async def serve(
         f"{about.slots} slots; Ctrl-C stops"
     )
     _show_sandbox(rule.sandbox)
+    for line in lines_of(about.energy):
+        click.echo(line)
     running = asyncio.create_task(agent.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,74 +9,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import psutil
 
 from eco_dask.energy.attribution import HostUse, TaskUse, split_by_cpu, split_by_holder
 from eco_dask.energy.baseline import Baseline, IdleInterval, Supply
+from eco_dask.energy.host_times import CpuTimesNs, HostTimes
 from eco_dask.energy.readers.battery import plugged_in
-from eco_dask.energy.readers.load_model import host_cpu_times
 from eco_dask.energy.reading import Reader, Reading, Tier, Unavailable, readings
 from eco_dask.energy.tally import MeteredSplit, Reserve, Tally, TaskEnergy
 from eco_dask.energy.task_clock import Drained, TaskClock
 
 _NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTimesNs:
-    """CPU time since some start, nanoseconds."""
-
-    busy_ns: int
-    #: All CPUs, busy or not.
-    total_ns: int
-    #: The worker and what it started.
-    worker_ns: int
-    #: The worker's own threads.
-    service_ns: int
-
-
-class HostTimes:
-    """Reads CPU times of the host and of the worker's processes.
-
-    Parameters
-    ----------
-    runners : callable, optional
-        Process ids of the runners now; None if tasks run in this process.
-    """
-
-    def __init__(self, runners: Callable[[], Iterable[int]] | None = None) -> None:
-        self._runners = runners
-        self._own = psutil.Process()
-        self._known: dict[int, tuple[psutil.Process, float]] = {}
-        self._ended_s = 0.0
-
-    def read(self) -> CpuTimesNs:
-        """Read all of them now."""
-        host = host_cpu_times()
-        times = self._own.cpu_times()
-        own_s = times.user + times.system
-        runners_s = self._runners_s()
-        # Where tasks run elsewhere, all of this process serves them; else only this thread does.
-        service_ns = time.thread_time_ns() if self._runners is None else _ns(own_s)
-        return CpuTimesNs(_ns(host.busy_s), _ns(host.total_s), _ns(own_s + runners_s), service_ns)
-
-    def _runners_s(self) -> float:
-        """Sum over runners, and those that ended up to when they were last seen."""
-        seen: dict[int, tuple[psutil.Process, float]] = {}
-        for pid in self._runners() if self._runners is not None else ():
-            try:
-                process = self._known[pid][0] if pid in self._known else psutil.Process(pid)
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            # Subprocesses of tasks show here once they ended.
-            seen[pid] = process, sum(times[:4])
-        self._ended_s += sum(it[1] for pid, it in self._known.items() if pid not in seen)
-        self._known = seen
-        return self._ended_s + sum(it[1] for it in seen.values())
 
 
 def power_supply() -> Supply:
@@ -214,10 +158,6 @@ class SamplerThread:
             self._on_energy(self._sampler.tick(self._clock.drain()))
         except Exception as error:  # noqa: BLE001  it is raised where the thread is joined
             self._error = error
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * _NS_PER_S)
 
 
 def _share(part: int, whole: int) -> float:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eco_dask.config import GatewayRule
+from eco_dask.energy.declared import Declared
 from eco_dask.engine.facts import Provider
 from eco_dask.errors import RegistrationError
 from eco_dask.gateway.session import Session
+from eco_dask.ledger.declarations import Declarations
 from eco_dask.providers.benchmark import audit_benchmark, score
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.compatibility import check_compatible
@@ -41,6 +43,8 @@ class Applicant:
     cache_bytes: int = 0
     packages: dict[str, str] = field(default_factory=dict)
     score: float | None = None
+    #: What its owner says of its energy.
+    declared: Declared = field(default_factory=Declared)
     #: Address that it dials from, as the connection shows it.
     address: str = ""
 
@@ -56,6 +60,7 @@ class Admission:
         now_s: Callable[[], float],
     ) -> None:
         self._registry = registry
+        self._declarations = Declarations(registry.database)
         self._rule = rule
         #: What a signature is bound to: the SHA-256 of the certificate shown now, empty for plain
         #: text.
@@ -83,7 +88,8 @@ class Admission:
         applicant.capability = Capability.from_map(proof.capability)
         applicant.cache_bytes = min(max(1, proof.cache_bytes), self._rule.guard.cache_bytes_max)
         applicant.packages = read_packages(proof.packages)
-        applicant.record = await asyncio.to_thread(self._enrol, hello)
+        applicant.declared = _declared(proof)
+        applicant.record = await asyncio.to_thread(self._enrol, hello, applicant.declared)
 
     def asks_benchmark(self, applicant: Applicant) -> bool:  # noqa: ARG002  later policies differ by applicant
         """Whether this one's speed is measured now."""
@@ -143,9 +149,10 @@ class Admission:
             capability=facts,
             packages=applicant.packages,
             room=room,
+            declared=applicant.declared,
         )
 
-    def _enrol(self, hello: m.Hello) -> ProviderRecord:
+    def _enrol(self, hello: m.Hello, declared: Declared) -> ProviderRecord:
         record = self._registry.known(hello.public_key)
         if record is None:
             record = self._registry.admit(hello.public_key, hello.invite, self._now_s())
@@ -153,7 +160,19 @@ class Admission:
             raise RegistrationError(
                 "revoked", f"provider {record.id} was revoked by the operator: ask there why"
             )
+        self._declarations.put(record.id, declared.to_map(), self._now_s())
         return record
+
+
+def _declared(proof: m.Proof) -> Declared:
+    try:
+        return Declared.from_map(proof.energy)
+    except ValueError as error:
+        raise RegistrationError(
+            "bad-declaration",
+            f"what this machine declares of its energy is malformed: {error}; correct "
+            "eco-dask.worker.energy, and run the same eco-dask version as the gateway",
+        ) from error
 
 
 def network_prefix(address: str) -> str:

@@ -14,17 +14,20 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from distributed import Reschedule
 
 from eco_dask.config import GatewayRule
+from eco_dask.energy.intensity import CarbonIntensityProvider, static_table
+from eco_dask.energy.own_work import OwnWork
 from eco_dask.engine import events as ev
 from eco_dask.engine.engine import Engine
 from eco_dask.engine.facts import EngineRule
 from eco_dask.errors import ConfigurationError
+from eco_dask.gateway.energy import EnergyBook
 from eco_dask.gateway.environments import Environments, describe, module_name
 from eco_dask.gateway.fetching import Fetching
 from eco_dask.gateway.intake import Intake
@@ -35,6 +38,7 @@ from eco_dask.gateway.session import Session
 from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.watch import Watch
 from eco_dask.gateway.writer import BookWriter
+from eco_dask.ledger.energy_entries import EnergyEntry, own_entries
 from eco_dask.ledger.reputations import ReputationStore
 from eco_dask.ledger.store import Ledger
 from eco_dask.providers.registry import Registry
@@ -47,6 +51,8 @@ from eco_dask.wire import messages as m
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
+#: How often this process's own energy is read.
+OWN_WORK_S = 2.0
 #: Dask is offered this much work beyond the slots, so that the next task is here when one ends.
 LOOKAHEAD_S = 0.1
 
@@ -68,6 +74,7 @@ class Gateway:
         engine_rule: EngineRule,
         writer: BookWriter,
         registry: Registry,
+        intensities: CarbonIntensityProvider | None = None,
     ) -> None:
         self.name = name
         self.rule = rule
@@ -83,6 +90,10 @@ class Gateway:
         self.intake = Intake(self._life, self.now_s, self.feed, self.standing)
         self.environments = Environments()
         self.intake.on_need = self._learn_needs
+        self.energy = EnergyBook(self._write_energy, intensities or static_table(), self.now_s)
+        #: Energy of this process by job; None while nobody meters it.
+        self.own_work: OwnWork | None = None
+        self._own_ticked_at_s = 0.0
         self._orders = Orders(self)
         self.fetching = Fetching(
             rule.guard, self.now_s, lambda lease: self.value_failed(lease, mismatch=False)
@@ -119,6 +130,7 @@ class Gateway:
             session.send(m.Goodbye("the gateway is closing"))
         for provider in tuple(self.sessions):
             self.leave(provider)
+        self._tell_energy(now=True)
         self.memory.save(self.engine, self.writer, self.now_s(), now=True)
         self.watch.write()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
@@ -142,6 +154,7 @@ class Gateway:
                 self.standing.make_room()
                 self._update_slots()
                 self._tell_presence()
+                self._tell_energy()
             except Exception:
                 # Without its clock no lease would ever expire again: say what broke and go on.
                 logger.exception("The gateway's clock met an error")
@@ -185,6 +198,7 @@ class Gateway:
         for lease in tuple(session.leases):
             self._orders.forget_lease(lease)
             session.forget(lease)
+        self.energy.left(provider)
         self.feed(ev.ProviderLeft(provider, self.now_s(), _chance()))
         self._update_slots()
 
@@ -231,6 +245,25 @@ class Gateway:
             if described.tags != session.provider.tags:
                 session.provider = described
                 self.feed(ev.ProviderJoined(described, self.now_s(), _chance()))
+
+    # ------------------------------------------------------------------ energy
+
+    def count_work(self, job: JobId) -> None:
+        """Something was done for a job, so that this gateway's own energy is its, too."""
+        if self.own_work is not None:
+            self.own_work.count(job)
+
+    def _tell_energy(self, *, now: bool = False) -> None:
+        at_s = self.now_s()
+        if self.own_work is not None and (now or at_s - self._own_ticked_at_s >= OWN_WORK_S):
+            self._own_ticked_at_s = at_s
+            grown = self.own_work.tick()
+            self._write_energy(own_entries(f"{self._life}/own", grown, at_s))
+        self.energy.flush()
+
+    def _write_energy(self, entries: Sequence[EnergyEntry]) -> None:
+        if entries:
+            self.writer.write(lambda: self.writer.ledger.take_energy(entries))
 
     # ------------------------------------------------------------------ answers
 

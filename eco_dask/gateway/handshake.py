@@ -112,6 +112,7 @@ class Handshake:
             session = self._resumable(applicant)
             if session is not None:
                 self._resuming = session
+                session.declared = applicant.declared
                 self._welcome(session, resumed=True)
                 return
             if self._admission.asks_benchmark(applicant):

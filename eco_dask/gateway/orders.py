@@ -23,6 +23,7 @@ from eco_dask.gateway.own_checks import OwnChecks
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.gateway.submission import Submission
 from eco_dask.gateway.tally import JobTally, Tallies
+from eco_dask.ledger.energy_entries import Use
 from eco_dask.types import BallotId, JobId, LeaseId, ProviderId
 from eco_dask.verification.sketch import Sketch
 from eco_dask.wire import messages as m
@@ -93,6 +94,7 @@ class Orders:
     def forget_lease(self, lease: LeaseId) -> None:
         """A lease is over, or its provider is gone."""
         self._grants.pop(lease, None)
+        self._gateway.energy.over(lease)
         self.comparing.forget(lease)
         self._gateway.fetching.forget(lease)
         self.checking.forget(lease)
@@ -117,6 +119,11 @@ class Orders:
             min(submission.result_bytes_max or bytes_max, bytes_max),
         )
         self._grants[action.lease] = Grant(session, action.ballot, submission.job)
+        purpose: Use = "check" if submission.is_check else action.purpose
+        gateway.energy.granted(
+            action.lease, action.provider, action.ballot, submission.job, purpose
+        )
+        gateway.count_work(submission.job)
         session.send_lease(action.lease, gateway.now_s())
 
     def _recall(self, action: do.RecallLease) -> None:
@@ -144,6 +151,7 @@ class Orders:
                 session.leases.pop(receipt.lease, None)
                 session.send(m.Receipted(receipt.lease, receipt.reason, receipt.amount_mpt))
             self._grants.pop(receipt.lease, None)
+            self._gateway.energy.over(receipt.lease)
 
     def strike(self, provider: ProviderId, reason: str) -> None:
         """Note that a provider was caught."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from eco_dask.carrier import Outbox
+from eco_dask.energy.declared import Declared
 from eco_dask.engine.facts import Provider
 from eco_dask.errors import WireError
 from eco_dask.gateway.packing import Package
@@ -67,6 +68,8 @@ class Session:
     slots: int = 0
     #: What it can do, for lists.
     capability: dict[str, object] = field(default_factory=dict)
+    #: What its owner says of its energy.
+    declared: Declared = field(default_factory=Declared)
     #: Versions of the packages that its tasks can import, as it claims.
     packages: dict[str, str] = field(default_factory=dict)
     #: Memory for values under way, shared with all other sessions.

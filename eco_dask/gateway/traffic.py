@@ -65,6 +65,8 @@ class Traffic:
                 return self._on_value_gone(lease)
             case m.Sketched():
                 return self._gateway.comparing.take(session, message)
+            case m.Metered() | m.Unmetered():
+                return self._gateway.energy.take(session, message)
             case m.Missing(lease, digests):
                 if lease in session.leases:
                     session.resend(lease, digests)

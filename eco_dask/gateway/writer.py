@@ -60,7 +60,7 @@ class BookWriter:
     """Writes to the ledger in a thread of its own."""
 
     def __init__(self, ledger: Ledger, loop: IOLoop) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._loop = loop
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._stopping = threading.Event()
@@ -121,7 +121,7 @@ class BookWriter:
         entries = [entry for job in batch for entry in job.entries]
         receipts = [receipt for job in batch for receipt in job.receipts]
         if entries or receipts:
-            self._insist(lambda: self._ledger.apply(entries, receipts))
+            self._insist(lambda: self.ledger.apply(entries, receipts))
         for job in batch:
             if job.write is not None:
                 self._insist(job.write)

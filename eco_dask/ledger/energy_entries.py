@@ -63,6 +63,15 @@ class EnergyEntry:
         return self.purpose == "coordination"
 
 
+def own_entries(prefix: str, grown: Mapping[str, EnergyFigures], at_s: float) -> list[EnergyEntry]:
+    """Entries of a coordinator's own work by job, each named ``<prefix>/<job>``."""
+    nobody = BallotId(""), ProviderId(""), OwnerId("")
+    return [
+        EnergyEntry(f"{prefix}/{job}", JobId(job), *nobody, "coordination", figures, at_s)
+        for job, figures in grown.items()
+    ]
+
+
 def take_energy(connection: Connection, offered: Sequence[EnergyEntry]) -> None:
     """Write entries; of a run the first stays for good, a coordinator's own work is replaced.
 

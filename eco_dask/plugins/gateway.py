@@ -5,6 +5,7 @@ Worker + EcoGatewayPlugin ──► worker.executors["default"] = ProviderExecut
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from tornado.ioloop import IOLoop
 
 from eco_dask.config import data_directory, database_url, engine_rule, gateway_rule
 from eco_dask.dask_internals import Task, drop_values, set_worker_slots
+from eco_dask.energy_config import energy_rule
 from eco_dask.gateway.admission import Admission
 from eco_dask.gateway.certificate import ShownCertificate
 from eco_dask.gateway.executor import ProviderExecutor, RefusingExecutor, refusal
@@ -26,6 +28,7 @@ from eco_dask.gateway.structural import refuse
 from eco_dask.gateway.writer import BookWriter
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
+from eco_dask.plugins.energy import intensities_of, own_work
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
 from eco_dask.values import keep_encoded
@@ -82,7 +85,10 @@ class EcoGatewayPlugin(WorkerPlugin):
         # From here on, values that pass through this process stay encoded.
         keep_encoded(True)
         writer = BookWriter(ledger, IOLoop.current())
-        self.gateway = Gateway(name, rule, engine_rule(), writer, registry)
+        energy = energy_rule()
+        intensities = intensities_of(energy)
+        self.gateway = Gateway(name, rule, engine_rule(), writer, registry, intensities)
+        self.gateway.own_work = await asyncio.to_thread(own_work, energy, intensities)
         self._worker = worker
         # What cannot be spilled fast enough waits at the providers.
         self.gateway.fetching.may_take = lambda: worker.status is not Status.paused

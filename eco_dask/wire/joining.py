@@ -53,7 +53,8 @@ class Proof:
     """The provider shows that it holds the key of its Hello, and says what it can do.
 
     ``cache_bytes`` is the budget of its value cache. ``packages`` lists what its tasks can import
-    as ``name==version``; empty where that is unknown.
+    as ``name==version``; empty where that is unknown. ``energy`` is what the owner declares of
+    place, price and machine.
     """
 
     TYPE_CODE: ClassVar[int] = 2
@@ -62,6 +63,7 @@ class Proof:
     capability: Annotated[dict[str, Fact], facts()]
     cache_bytes: Size
     packages: Annotated[tuple[str, ...], many(text(PACKAGE_CHARS_MAX, 1), PACKAGES_MAX)]
+    energy: Annotated[dict[str, Fact], facts()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId
 from eco_dask.wire.fields import Buffer, many, octets, raw, seconds, text, whole
 
 #: The version both sides name in their first message. A changed meaning raises it.
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: Characters of a human-readable message; see :func:`eco_dask.wire.fields.clip`.
 MESSAGE_CHARS_MAX = 4096

@@ -52,12 +52,15 @@ from eco_dask.wire.kinds import (
     Size,
     Span,
 )
+from eco_dask.wire.metering import ENERGY_UJ_MAX, METERED_MS_MAX, Metered, Unmetered
 
 __all__ = [
+    "ENERGY_UJ_MAX",
     "INPUTS_MAX",
     "LISTED_MAX",
     "MESSAGE_CHARS_MAX",
     "MESSAGE_TYPES",
+    "METERED_MS_MAX",
     "MISSING_MODULE",
     "PACKAGES_MAX",
     "PACKAGE_CHARS_MAX",
@@ -81,6 +84,7 @@ __all__ = [
     "KeyTaken",
     "Lease",
     "Message",
+    "Metered",
     "Missing",
     "NewKey",
     "Proof",
@@ -94,6 +98,7 @@ __all__ = [
     "Slots",
     "ToGateway",
     "ToProvider",
+    "Unmetered",
     "ValueGone",
     "ValuePart",
     "Welcome",
@@ -291,7 +296,7 @@ class SketchAsked:
 #: What a provider may send.
 ToGateway: TypeAlias = (
     Hello | Proof | BenchmarkDone | Resumed | Committed | Failed | Declined | Missing | ValueGone
-    | Evicted | Slots | Sketched | NewKey | ValuePart | Goodbye
+    | Evicted | Slots | Sketched | NewKey | Metered | Unmetered | ValuePart | Goodbye
 )  # fmt: skip
 #: What a gateway may send.
 ToProvider: TypeAlias = (

@@ -63,6 +63,8 @@ TOWARDS_GATEWAY: Mapping[Phase, _Moves] = {
         m.Slots: Phase.JOINED,
         m.Sketched: Phase.JOINED,
         m.NewKey: Phase.JOINED,
+        m.Metered: Phase.JOINED,
+        m.Unmetered: Phase.JOINED,
         m.ValuePart: Phase.JOINED,
         **_LEAVE,
     },

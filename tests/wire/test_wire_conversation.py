@@ -40,8 +40,8 @@ LEGAL = {
     Phase.RESUMING: ">Resumed >Goodbye <Goodbye",
     Phase.JOINED: (
         ">Committed >Failed >Declined >Missing >ValueGone >Evicted >Slots >Sketched >NewKey "
-        ">ValuePart >Goodbye <Lease <Fetch <Release <Recall <Receipted <SketchAsked <KeyTaken "
-        "<ValuePart <Goodbye"
+        ">Metered >Unmetered >ValuePart >Goodbye <Lease <Fetch <Release <Recall <Receipted "
+        "<SketchAsked <KeyTaken <ValuePart <Goodbye"
     ),
     Phase.CLOSED: "",
 }

@@ -34,7 +34,7 @@ def framed(header: object, buffers: bytes = b"") -> bytes:
 
 def proof(capability: object) -> bytes:
     """A frame with a Proof of any capability."""
-    return framed([[2, [bytes(64), capability, 1, []], []]])
+    return framed([[2, [bytes(64), capability, 1, [], {}], []]])
 
 
 def test_every_message_type_has_a_sample() -> None:
@@ -207,7 +207,7 @@ def test_limits_refuse_the_impossible(numbers: dict) -> None:
         (m.Missing("a", [D]), "field-type"),
         (m.Missing("a", (D[:5],)), "bytes-length"),
         (m.Evicted((D,) * 4097), "items-count"),
-        (m.Proof(bytes(64), dict.fromkeys(map(str, range(65))), 1, ()), "items-count"),
+        (m.Proof(bytes(64), dict.fromkeys(map(str, range(65))), 1, (), {}), "items-count"),
         (m.ValuePart(D, 4, 0, memoryview(b"abcdefgh")[::2]), "field-type"),
         (m.ValuePart(D, 4, 0, "text"), "field-type"),
         (m.Receipted("a", "agreed", -1), "number-range"),

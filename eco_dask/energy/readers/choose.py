@@ -20,7 +20,14 @@ from eco_dask.energy.readers.cpu_facts import CpuFacts, cpu_facts
 from eco_dask.energy.readers.emi import EmiPort, EmiReader
 from eco_dask.energy.readers.emi_windows import windows_port
 from eco_dask.energy.readers.hwmon import AmdGpuReader
-from eco_dask.energy.readers.load_model import CpuTimes, LoadModelReader, LoadSettings, choose_law
+from eco_dask.energy.readers.load_model import (
+    DEVICE,
+    CpuTimes,
+    LoadChoice,
+    LoadModelReader,
+    LoadSettings,
+    choose_law,
+)
 from eco_dask.energy.readers.nvidia import NvidiaReader
 from eco_dask.energy.readers.rapl import RaplReader
 from eco_dask.energy.reading import Reader, Tier, Unavailable, readings
@@ -54,6 +61,17 @@ class Meters:
     checks: tuple[Reader, ...]
     #: Every better or further meter that is not used, with the reason.
     missing: tuple[Unavailable, ...]
+
+    @property
+    def load(self) -> LoadChoice | None:
+        """The load model in use; None where counters are read."""
+        models = (it for it in self.readers if isinstance(it, LoadModelReader))
+        return next((it.choice for it in models), None)
+
+    @property
+    def idle_uw(self) -> dict[str, int]:
+        """Idle power of modelled devices, microwatts; that of others is learned."""
+        return {} if self.load is None else {DEVICE: round(self.load.law.idle_w * 1e6)}
 
 
 def available(setup: MeterSetup | None = None) -> Meters:
