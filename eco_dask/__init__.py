@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eco_dask.client import job as job
     from eco_dask.cluster import EcoCluster as EcoCluster
     from eco_dask.cluster import ProviderSpec as ProviderSpec
+    from eco_dask.connecting import connect as connect
     from eco_dask.notebook.entry import monitor as monitor
     from eco_dask.report import JobReport as JobReport
 
@@ -20,6 +21,7 @@ _load_defaults()
 #: Where each public name lives: a provider's runner must not pay for importing distributed.
 _HOMES = {
     "EcoCluster": "eco_dask.cluster",
+    "connect": "eco_dask.connecting",
     "Job": "eco_dask.client",
     "JobReport": "eco_dask.report",
     "ProviderSpec": "eco_dask.cluster",
@@ -27,7 +29,7 @@ _HOMES = {
     "monitor": "eco_dask.notebook.entry",
 }
 
-__all__ = ["EcoCluster", "Job", "JobReport", "ProviderSpec", "job", "monitor"]
+__all__ = ["EcoCluster", "Job", "JobReport", "ProviderSpec", "connect", "job", "monitor"]
 __version__ = "0.1.0"
 
 

@@ -109,7 +109,7 @@ class EcoCluster(ShownCluster):
         nthreads: int = 1,
         providers: Sequence[ProviderSpec] | None = None,
         sandbox: str = "auto",
-        dashboard_address: str | None = ":0",
+        dashboard_address: str | None = "127.0.0.1:0",
         data_directory: str | Path | None = None,
         start_timeout: float = 60.0,
         config: Mapping[str, Any] | None = None,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import Alias, DataNode, Dict, GraphNode, NestedContainer, Task, TaskRef
-from distributed.core import error_message
+from distributed.core import _expects_comm, error_message
 from distributed.shuffle._core import P2PBarrierTask
 from distributed.worker import _run_task_simple
 from distributed.worker_state_machine import FreeKeysEvent, UnpauseEvent
@@ -31,13 +31,25 @@ __all__ = [
     "Task",
     "TaskRef",
     "drop_values",
+    "expects_comm",
     "failure_message",
     "is_shuffle_barrier",
+    "open_comms",
     "set_scheduler_slots",
     "set_worker_slots",
     "success_message",
     "task_of_submission",
 ]
+
+
+def expects_comm(handler: Callable[..., Any]) -> bool:
+    """Tell whether a server's handler is given the connection (core.py:121)."""
+    return bool(_expects_comm(handler))
+
+
+def open_comms(server: Scheduler | Worker) -> tuple[Any, ...]:
+    """Return a server's connections that others opened (core.py:286)."""
+    return tuple(server._comms)  # noqa: SLF001
 
 
 def task_of_submission(

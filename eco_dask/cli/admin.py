@@ -22,12 +22,14 @@ from eco_dask.cli.books import (
     open_books,
 )
 from eco_dask.cli.group import EcoCommand, EcoGroup
+from eco_dask.cli.recruiters import Target, invite_recruiter
 from eco_dask.cli.tables import Points, ago, show_json, show_table
 from eco_dask.errors import ConfigurationError
 from eco_dask.providers.capability import Capability, Gpu
 from eco_dask.providers.certificates import CERTIFICATE_FILE, load_or_create_certificate
 from eco_dask.providers.link import LINK_VARIABLE, JoinLink
 from eco_dask.providers.records import ProviderRecord, Role
+from eco_dask.recruiters.link import LINK_VARIABLE as RECRUITER_VARIABLE
 from eco_dask.types import ProviderId
 
 _COLUMNS = (
@@ -37,7 +39,24 @@ _COLUMNS = (
 
 
 @click.command(cls=EcoCommand)
-@click.option("--owner", required=True, help="Account that earns the points of these machines.")
+@click.option("--owner", default=None, help="Account that earns the points of these machines.")
+@click.option(
+    "--recruiter",
+    default=None,
+    help="Instead of --owner: name of somebody who may submit work; for eco_dask.connect(LINK).",
+)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True, max=3650),
+    default=90,
+    show_default=True,
+    help="With --recruiter: how long the certificate is valid that the link is turned into.",
+)
+@click.option(
+    "--scheduler-address",
+    default=None,
+    help="With --recruiter: what the client dials, if not what the coordinator says.",
+)
 @click.option(
     "--uses",
     type=click.IntRange(1, 10_000),
@@ -45,7 +64,12 @@ _COLUMNS = (
     show_default=True,
     help="Machines that may join with the link.",
 )
-@click.option("--expires", default=None, help='How long it is valid, such as "7 days".')
+@click.option(
+    "--expires",
+    default="7 days",
+    show_default=True,
+    help='How long the link is valid, such as "2 hours".',
+)
 @click.option(
     "--role",
     type=click.Choice(["provider", "trusted"]),
@@ -61,24 +85,43 @@ _COLUMNS = (
 )
 @books_options
 def invite(
-    owner: str, uses: int, expires: str | None, role: Role, address: str | None, **place: Any
+    owner: str | None,
+    recruiter: str | None,
+    uses: int,
+    expires: str,
+    role: Role,
+    address: str | None,
+    days: float,
+    scheduler_address: str | None,
+    **place: Any,
 ) -> None:
-    """Print a join link for the machines of one owner.
+    """Print a join link for the machines of one owner, or a link for a recruiter.
 
     The link alone goes to standard output, so that it can be piped; it is a secret, and it cannot
     be shown again.
     """
     found = find_place(**place)
     now_s = time.time()
-    expires_at_s = now_s + _duration_s(expires) if expires is not None else None
+    expires_at_s = now_s + _duration_s(expires)
     dialled, fingerprint = _destination(found, address)
+    if recruiter is not None and owner is None:
+        target = Target(dialled, fingerprint, scheduler_address)
+        click.echo(str(invite_recruiter(found, target, recruiter, days, expires_at_s)))
+        click.echo(
+            f"Enrols recruiter {recruiter} once, within {expires}; then valid for {days:g} days. "
+            f"In Python: eco_dask.connect(LINK); a file or {RECRUITER_VARIABLE} may hold the link.",
+            err=True,
+        )
+        return
+    if owner is None or recruiter is not None:
+        raise ConfigurationError("give either --owner NAME or --recruiter NAME")
     with open_books(found) as books:
         word = books.registry.invite(
             owner, role=role, uses_max=uses, expires_at_s=expires_at_s, at_s=now_s
         )
     click.echo(str(JoinLink(dialled, word, fingerprint)))
     machines = "one machine" if uses == 1 else f"{uses} machines"
-    end = f", valid for {expires}" if expires is not None else ""
+    end = f", valid for {expires}"
     click.echo(
         f"Lets in {machines} of {owner} as {role}{end}. On each: eco-dask-worker LINK, or with the "
         f"link in a file: eco-dask-worker --link-file FILE, or in the variable {LINK_VARIABLE}, "

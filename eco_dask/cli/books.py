@@ -20,6 +20,7 @@ from distributed.security import Security
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from eco_dask.cli.circle import operators_security
 from eco_dask.cli.facts import FACTS_FILE, CoordinatorFacts, read_facts
 from eco_dask.config import data_directory, database_url
 from eco_dask.errors import ConfigurationError
@@ -157,7 +158,7 @@ def ask(place: Place, operation: str, **arguments: Any) -> Any:
         return None
     address = place.scheduler or (place.facts.address if place.facts is not None else "")
     try:
-        return asyncio.run(_ask(address, operation, arguments))
+        return asyncio.run(_ask(place, address, operation, arguments))
     except (OSError, TimeoutError, ValueError, AttributeError) as error:
         problem = (
             f"no eco_dask coordinator answers at {address} ({str(error) or type(error).__name__})"
@@ -170,8 +171,9 @@ def ask(place: Place, operation: str, **arguments: Any) -> Any:
         return None
 
 
-async def _ask(address: str, operation: str, arguments: dict[str, Any]) -> Any:
-    security = Security().get_connection_args("client")
+async def _ask(place: Place, address: str, operation: str, arguments: dict[str, Any]) -> Any:
+    own = operators_security(place.folder) if address.startswith("tls://") else Security()
+    security = own.get_connection_args("client")
     scheduler = rpc(address, timeout=ANSWER_S, connection_args=security)
     try:
         return await asyncio.wait_for(getattr(scheduler, operation)(**arguments), ANSWER_S)

@@ -9,6 +9,7 @@ import sys
 import click
 import dask
 from distributed import Worker
+from distributed.comm.addressing import parse_host_port
 
 from eco_dask.cli.running import (
     die_with_parent,
@@ -19,6 +20,7 @@ from eco_dask.cli.running import (
 )
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.gateway import EcoGatewayPlugin
+from eco_dask.providers.link import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,12 @@ logger = logging.getLogger(__name__)
     "--tls-cert", type=click.Path(exists=True), default=None, help="Certificate of this gateway."
 )
 @click.option("--tls-key", type=click.Path(exists=True), default=None, help="Key of this gateway.")
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Speak plain text with a scheduler beyond this machine: whoever reaches that network can "
+    "run code here.",
+)
 @die_with_parent
 @log_level
 def gateway(
@@ -77,6 +85,7 @@ def gateway(
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    plain: bool,
     die_with_parent: bool,
     log_level: str,
     data_directory: str | None,
@@ -93,6 +102,7 @@ def gateway(
     sys.setswitchinterval(0.0005)
     if provider_host is not None:
         dask.config.set({"eco-dask.gateway.host": provider_host})
+    _refuse_plain_text(scheduler, plain=plain)
     plugin = EcoGatewayPlugin(
         name, port=provider_port, database=database, data_directory=data_directory
     )
@@ -101,8 +111,9 @@ def gateway(
     )
 
     async def serve(stop: asyncio.Event) -> int:
+        options = _on_loopback(scheduler) | {k: v for k, v in worker_options.items() if v}
         worker = Worker(
-            scheduler, nthreads=1, name=name, security=security, dashboard=False, **worker_options
+            scheduler, nthreads=1, name=name, security=security, dashboard=False, **options
         )
         try:
             await worker
@@ -120,6 +131,28 @@ def gateway(
         return 0
 
     run_service(serve, with_parent=die_with_parent)
+
+
+def _refuse_plain_text(scheduler: str, *, plain: bool) -> None:
+    if not (plain or scheduler.startswith("tls://") or is_loopback(_host_of(scheduler))):
+        raise click.ClickException(
+            f"{scheduler} is plain text beyond this machine: whoever is in between can run "
+            "code here: give it TLS (tls://, --tls-ca-file, --tls-cert, --tls-key), or --plain"
+        )
+
+
+def _on_loopback(scheduler: str) -> dict[str, str]:
+    """Return what keeps a gateway's own Dask port, and its web server, on this machine.
+
+    Dask would listen on all addresses, in a protocol in which whoever connects can run code.
+    """
+    web = {"dashboard_address": "127.0.0.1:0"}
+    host = _host_of(scheduler)
+    return web | {"host": host} if is_loopback(host) else web
+
+
+def _host_of(address: str) -> str:
+    return str(parse_host_port(address.rpartition("://")[2], 0)[0])
 
 
 if __name__ == "__main__":

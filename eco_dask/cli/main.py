@@ -10,7 +10,9 @@ from eco_dask.cli.admin import invite, providers
 from eco_dask.cli.demo import demo
 from eco_dask.cli.gateway import gateway
 from eco_dask.cli.group import EcoGroup
+from eco_dask.cli.recruiters import recruiters
 from eco_dask.cli.scheduler import scheduler
+from eco_dask.cli.strikes import strikes
 from eco_dask.cli.token import token
 from eco_dask.cli.worker import worker
 
@@ -22,7 +24,8 @@ def eco() -> None:
 
 
 for command in (
-    scheduler, gateway, worker, invite, providers, jobs, balance, receipts, demo, token,
+    scheduler, gateway, worker, invite, providers, strikes, recruiters, jobs, balance, receipts,
+    demo, token,
 ):  # fmt: skip
     eco.add_command(command)
 

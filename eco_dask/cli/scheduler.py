@@ -16,6 +16,7 @@ from distributed import Scheduler
 from distributed.security import Security
 
 from eco_dask.children import Child
+from eco_dask.cli.circle import choose_security, gateways_ca, secure_dashboard
 from eco_dask.cli.facts import FACTS_FILE, remove_facts, write_facts
 from eco_dask.cli.running import (
     die_with_parent,
@@ -26,6 +27,7 @@ from eco_dask.cli.running import (
 )
 from eco_dask.config import data_directory, database_url
 from eco_dask.errors import EcoDaskError
+from eco_dask.plugins.circle import CircleSecurity, restrict
 from eco_dask.plugins.scheduler import EcoSchedulerPlugin
 from eco_dask.providers.link import JoinLink
 
@@ -48,6 +50,8 @@ class Options:
     database: str
     scheduler_file: Path | None
     security: Security
+    #: Recruiters' own TLS: "auto" beyond loopback, "tls", or "plain".
+    recruiters: str
     log_level: str
     quiet: bool
 
@@ -64,7 +68,15 @@ class Options:
     help="Port that recruiters' clients dial, 0 for any.",
 )
 @click.option(
-    "--dashboard-address", default=":8787", show_default=True, help="Address of the dashboard."
+    "--dashboard-address",
+    default="127.0.0.1:8787",
+    show_default=True,
+    help="Address of the dashboard; beyond loopback with TLS, by the gateway's certificate.",
+)
+@click.option(
+    "--plain-dashboard",
+    is_flag=True,
+    help="Serve the dashboard without TLS beyond loopback, such as behind a proxy that adds it.",
 )
 @click.option(
     "--dashboard/--no-dashboard", default=True, show_default=True, help="Serve the dashboard."
@@ -123,6 +135,15 @@ class Options:
 @click.option(
     "--tls-key", type=click.Path(exists=True), default=None, help="Key of scheduler and gateway."
 )
+@click.option(
+    "--recruiters",
+    type=click.Choice(["auto", "tls", "plain"]),
+    default="auto",
+    show_default=True,
+    help="How recruiters' clients are served. tls: with certificates that this coordinator issues, "
+    "see `eco-dask invite --recruiter`; plain: whoever reaches the port may run code here; auto: "
+    "tls beyond loopback.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @die_with_parent
 @log_level
@@ -133,6 +154,7 @@ def scheduler(
     provider_port: int | None,
     dashboard: bool,
     dashboard_address: str,
+    plain_dashboard: bool,
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
@@ -146,6 +168,11 @@ def scheduler(
     """
     set_up_logging(plain["log_level"])
     home = data_directory(folder)
+    if dashboard and not plain_dashboard:
+        try:
+            secure_dashboard(dashboard_address, home)
+        except EcoDaskError as error:
+            raise click.ClickException(str(error)) from error
     options = Options(
         folder=home,
         database=database_url(home, database),
@@ -174,6 +201,7 @@ class Coordinator:
         self._plugin = EcoSchedulerPlugin(
             database=options.database, data_directory=str(options.folder)
         )
+        self._security = options.security
         self._keepers: list[asyncio.Task[None]] = []
         self._children: dict[str, Child] = {}
 
@@ -183,14 +211,16 @@ class Coordinator:
         # One lost gateway hits all tasks that were on it; they must not be blamed for it.
         dask.config.set({"distributed.scheduler.allowed-failures": 1000})
         try:
+            self._security = choose_security(options)
             async with Scheduler(
                 host=options.host,
                 port=options.port,
                 dashboard_address=options.dashboard_address,
                 dashboard=options.dashboard_address is not None,
-                security=options.security,
+                security=self._security,
             ) as scheduler:
                 await self._plugin.start(scheduler)
+                watching = self._watch_circle(scheduler)
                 scheduler.add_plugin(self._plugin)
                 try:
                     await self._start_gateway(scheduler)
@@ -198,12 +228,20 @@ class Coordinator:
                     self._announce(scheduler)
                     await stop.wait()
                 finally:
+                    watching.cancel()
                     await self._stop_children()
                     remove_facts(options.folder / FACTS_FILE, os.getpid())
         except (EcoDaskError, OSError, RuntimeError) as error:
             click.echo(f"Error: {error}", err=True)
             return 1
         return 0
+
+    def _watch_circle(self, scheduler: Scheduler) -> asyncio.Task[None]:
+        security = self._security
+        if not isinstance(security, CircleSecurity):
+            return asyncio.create_task(asyncio.sleep(0))
+        restrict(scheduler)
+        return asyncio.create_task(security.watch(scheduler))
 
     async def _start_gateway(self, scheduler: Scheduler) -> None:
         options = self._options
@@ -219,12 +257,13 @@ class Coordinator:
             # Results that spill stay in the operator's own folder, not in a shared temporary one.
             "--local-directory",
             str(options.folder / "spill"),
+            *(("--plain",) if options.recruiters == "plain" else ()),
             "--log-level",
             options.log_level,
         ]
-        security = options.security
+        security = self._security
         for flag, value in (
-            ("--tls-ca-file", security.tls_ca_file),
+            ("--tls-ca-file", gateways_ca(security)),
             ("--tls-cert", security.tls_worker_cert),
             ("--tls-key", security.tls_worker_key),
         ):
@@ -305,10 +344,19 @@ class Coordinator:
             click.echo(f"Providers dial         {view.address}")
             if dashboard is not None:
                 click.echo(
-                    f"Dashboard              http://{self._options.host}:{dashboard.port}/status"
+                    f"Dashboard              {dashboard_link(self._options, dashboard.port)}"
                 )
             click.echo(f"Data directory         {self._options.folder}")
             click.echo("Ctrl-C stops")
+
+
+def dashboard_link(options: Options, port: int) -> str:
+    """Return where a browser finds the dashboard."""
+    host = (options.dashboard_address or "").rpartition(":")[0] or options.host
+    kind = (
+        "http" if dask.config.get("distributed.scheduler.dashboard.tls.cert") is None else "https"
+    )
+    return f"{kind}://{host}:{port}/status"
 
 
 def _free_port(host: str) -> int:

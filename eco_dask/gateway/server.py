@@ -20,9 +20,12 @@ from tornado.web import Application
 
 from eco_dask.gateway.admission import Admission
 from eco_dask.gateway.door import Door
+from eco_dask.gateway.enrolling import REQUEST_BYTES_MAX, Enrolling, RecruiterHandler
 from eco_dask.gateway.gateway import Gateway
 from eco_dask.gateway.offences import Offences
 from eco_dask.gateway.provider_socket import ProviderSocket
+from eco_dask.recruiters.authority import Authority
+from eco_dask.recruiters.enrolment import PATH as RECRUITERS_PATH
 
 #: Path of the provider protocol, version 1.
 PATH = "/eco/v1/provider"
@@ -75,19 +78,28 @@ class ProviderServer:
     _KIND: ClassVar[dict[bool, str]] = {False: "ws", True: "wss"}
 
     def __init__(
-        self, gateway: Gateway, admission: Admission, context: ssl.SSLContext | None
+        self,
+        gateway: Gateway,
+        admission: Admission,
+        context: ssl.SSLContext | None,
+        authority: Authority | None = None,
     ) -> None:
         rule = gateway.rule
         door = Door(rule.guard, gateway.now_s)
+        enrolling = Enrolling(gateway, authority)
         routing = {"gateway": gateway, "admission": admission, "door": door}
         application = Application(
-            [(PATH, ProviderSocket, routing)],
+            [
+                (PATH, ProviderSocket, routing),
+                (RECRUITERS_PATH, RecruiterHandler, {"enrolling": enrolling, "door": door}),
+            ],
             log_function=lambda _: None,
         )
         self._server = GuardedServer(
             application,
             ssl_options=context,
-            max_body_size=0,
+            max_body_size=REQUEST_BYTES_MAX,
+            body_timeout=rule.guard.hello_s,
             max_header_size=HEADER_BYTES_MAX,
             # Also the time for TLS: nothing has been read before.
             idle_connection_timeout=rule.guard.hello_s,

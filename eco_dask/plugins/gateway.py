@@ -30,6 +30,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.plugins.energy import intensities_of, own_work
 from eco_dask.providers.registry import Registry
+from eco_dask.recruiters.authority import Authority
 from eco_dask.types import JobId
 from eco_dask.values import keep_encoded
 
@@ -99,7 +100,8 @@ class EcoGatewayPlugin(WorkerPlugin):
         binding = shown.binding if shown is not None else bytes
         admission = Admission(registry, rule, binding, self.gateway.now_s)
         context = shown.context if shown is not None else None
-        self.server = ProviderServer(self.gateway, admission, context)
+        authority = Authority.find(folder)
+        self.server = ProviderServer(self.gateway, admission, context, authority)
         self.server.listen(rule.port if self._port is None else self._port)
         self.fingerprint = shown.pin if shown is not None else ""
         if shown is not None:
