@@ -177,7 +177,7 @@ def honest_struck_by_faults(tasks: int) -> int:
     owners = [OwnerId(f"o{i}") for i in range(PROVIDERS)]
     for task in range(tasks):
         owner = owners[task % PROVIDERS]
-        policy.learn(Evidence(KIND, owner, chance.random() >= FAULT_RATE, "audited", drawn=True))
+        policy.learn(Evidence(KIND, owner, chance.random() >= FAULT_RATE, "audited"))
     return sum(not policy.admits(owner) for owner in owners)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+from sabotage import honest_struck_by_faults
 from sabotage_adversaries import NOBODY, Adversary
 from sabotage_network import Scenario, simulate
 
@@ -45,3 +46,7 @@ def test_who_is_caught_may_come_again() -> None:
 def test_a_run_is_the_same_twice(seed: int) -> None:
     first, second = (simulate(small(LIAR, 0.1, seed=seed)) for _ in range(2))
     assert first == second
+
+
+def test_accidental_faults_strike_no_honest_owner() -> None:
+    assert honest_struck_by_faults(5000) == 0
