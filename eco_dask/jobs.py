@@ -18,6 +18,8 @@ from eco_dask.verification.rules import FLOW_ERROR_MAX, Compare, credibility_rul
 ANNOTATION = "eco"
 #: ... and of the one that the scheduler plugin puts on tasks whose results a client asked for.
 WANTED = "eco-wanted"
+#: ... and of the one that it puts on every task: who sent it, as Dask knows the client.
+RECRUITER = "eco-recruiter"
 
 COMPARISONS: tuple[Compare, ...] = ("auto", "exact", "close")
 #: Fields that travel even at their default.

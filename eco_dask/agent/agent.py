@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from eco_dask.agent.dialling import Introduction
 from eco_dask.agent.energy import EnergyMeter
 from eco_dask.agent.line import Line
 from eco_dask.agent.runner_process import Done, Lacks, Raised, RunnerProcess, RunnerRule, Work
+from eco_dask.agent.turns import Turns
 from eco_dask.text import clean
 from eco_dask.types import Digest, LeaseId
 from eco_dask.wire import messages as m
@@ -71,6 +73,7 @@ class Agent:
         self._cache = BlobCache(about.cache_bytes)
         self._arriving = ValueAssembler(about.limits, unasked=True)
         self._waiting: deque[m.Lease] = deque()
+        self._turns = Turns()
         self._leases: dict[LeaseId, m.Lease] = {}
         #: Answers kept until the gateway releases them.
         self._answers: dict[LeaseId, Done | Raised] = {}
@@ -228,20 +231,31 @@ class Agent:
     # ------------------------------------------------------------------ the runner
 
     def _feed_runner(self) -> None:
-        """Hand over leases whose values are here, in order."""
-        for _ in range(len(self._waiting)):
+        """Hand over leases whose values are here, in order, one recruiter's at a time."""
+        at_s = time.monotonic()
+        for recruiter in self._turns.order(
+            (w.recruiter for w in self._waiting), self._runner.busy, at_s
+        ):
+            self._feed_of(recruiter)
+            if self._runner.busy:
+                return
+
+    def _feed_of(self, recruiter: str) -> None:
+        for lease in tuple(self._waiting):
             if self._runner.busy >= self._slots + FED_AHEAD:
                 return
-            lease = self._waiting.popleft()
+            if lease.recruiter != recruiter:
+                continue
             missing = self._missing(lease)
             if missing:
-                self._waiting.append(lease)
                 self._ask_for(lease, missing)
                 continue
+            self._waiting.remove(lease)
             inputs = tuple(self._held(d) for d in lease.inputs)
             constants = tuple(self._held(d) for d in lease.constants)
             self.energy.fed(lease.lease)
-            self._runner.feed(Work(lease.lease, lease.task, inputs, constants))
+            self._turns.fed(recruiter)
+            self._runner.feed(Work(lease.lease, lease.task, inputs, constants, recruiter))
 
     def _missing(self, lease: m.Lease) -> tuple[Digest, ...]:
         return tuple(d for d in (*lease.inputs, *lease.constants) if d not in self._cache)

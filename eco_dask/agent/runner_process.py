@@ -21,6 +21,8 @@ from eco_dask.types import DIGEST_SIZE_BYTES, Digest, LeaseId
 logger = logging.getLogger(__name__)
 
 _RUNNER = "eco_dask.agent.runner"
+#: Seconds for which a runner is kept in reserve after recruiters took turns.
+_RESERVE_S = 60.0
 #: Variables of the owner's that choose among the kernels of BLAS and numpy.
 _NUMERICS = ("OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES")
 
@@ -107,6 +109,9 @@ class RunnerProcess:
         self._outgoing: asyncio.Queue[Work] = asyncio.Queue()
         #: Whom the present runner serves, None before its first task.
         self._recruiter: str | None = None
+        #: Started ahead for the next recruiter, while several take turns.
+        self._spare: asyncio.Task[Confined] | None = None
+        self._changed_at_s = -_RESERVE_S
         #: The first task of the next recruiter, once the present runner's are answered.
         self._next: Work | None = None
         self._answered = asyncio.Event()
@@ -138,12 +143,21 @@ class RunnerProcess:
 
     async def run(self) -> None:
         """Keep a runner alive until cancelled."""
+        try:
+            await self._live()
+        finally:
+            if self._spare is not None:
+                with contextlib.suppress(OSError):
+                    await (await self._spare).close()
+
+    async def _live(self) -> None:
         pause_s = 0.1
         while True:
             started_s = asyncio.get_running_loop().time()
             reason = await self._one_life()
             if self._next is not None and self._recruiter is not None:
-                logger.info("Another recruiter's task is next: it gets a runner of its own")
+                logger.debug("Another recruiter's task is next: it gets a runner of its own")
+                self._changed_at_s = asyncio.get_running_loop().time()
                 continue
             lost, self._fed, self._outgoing = list(self._fed), {}, asyncio.Queue()
             self._next = None
@@ -154,12 +168,10 @@ class RunnerProcess:
             await asyncio.sleep(pause_s)
 
     async def _one_life(self) -> str:
-        rule, self._recruiter = self._rule, None
-        self._confined = confined = await rule.sandbox.start(
-            rule.sandbox.plan(_RUNNER, (str(rule.slots),)),
-            numerics_environment(rule.threads_per_slot),
-            inherited_environment(),
-        )
+        self._recruiter, spare, self._spare = None, self._spare, None
+        self._confined = confined = await (spare or self._start())
+        if asyncio.get_running_loop().time() - self._changed_at_s < _RESERVE_S:
+            self._spare = asyncio.create_task(self._start())
         feeder = asyncio.create_task(self._feed_all(confined.process))
         guard = asyncio.create_task(confined.watch(self._longest_s))
         try:
@@ -170,6 +182,14 @@ class RunnerProcess:
                 task.cancel()
             await confined.close()
         return confined.verdict or reason or confined.why()
+
+    async def _start(self) -> Confined:
+        rule = self._rule
+        return await rule.sandbox.start(
+            rule.sandbox.plan(_RUNNER, (str(rule.slots),)),
+            numerics_environment(rule.threads_per_slot),
+            inherited_environment(),
+        )
 
     def _longest_s(self) -> float:
         """Return how long the slowest of the tasks that run now has run, as seen from here."""

@@ -26,6 +26,7 @@ from eco_dask.gateway.check_tasks import OwnCall, own_checker_of
 from eco_dask.gateway.finding import known_call
 from eco_dask.gateway.lineage import NONE, Ballots
 from eco_dask.gateway.packing import Package, encode_input, pack
+from eco_dask.gateway.parties import Parties
 from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.structural import run_structural, runs_here
 from eco_dask.gateway.submission import NO_JOB, Submission
@@ -92,6 +93,7 @@ class Intake:
         self.on_need: Callable[[frozenset[str]], None] = lambda _: None
         self._encoded: dict[Any, tuple[object, object]] = {}
         self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
+        self._parties = Parties()
         self._require = frozenset(required_tags())
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="eco-gateway")
 
@@ -305,6 +307,7 @@ class Intake:
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job, submission.require = task.job, task.require
         submission.result_bytes_max = self._result_bytes_max(request)
+        submission.party = self._parties.of(request.annotations, task.job)
         if task.require:
             self.on_need(task.require)
         if isinstance(task.rule, CredibilityRule):
@@ -357,6 +360,7 @@ class Intake:
         future = asyncio.get_running_loop().create_future()
         check = Submission((CHECK_KIND, ballot), future, 0.0, self._now_s())
         check.package, check.job, check.is_check = package, about.job, True
+        check.party = about.party
         self._submissions[ballot] = check
         # Nobody pays: trusted workers are the operator's own.
         payer = _DEFAULT_JOB.payer

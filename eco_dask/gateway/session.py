@@ -37,6 +37,8 @@ class Granted:
     due_at_s: float
     #: Most that its result may have.
     result_bytes_max: int
+    #: Name of the recruiter for providers.
+    party: str = ""
     #: Commitment of the answer, once in: its bytes may be fetched.
     digest: Digest | None = None
     size_bytes: int = 0
@@ -98,6 +100,7 @@ class Session:
             Lease(
                 lease=lease,
                 kind=granted.kind,
+                recruiter=granted.party,
                 deadline_s=max(granted.due_at_s - at_s, 0.0),
                 inputs=package.inputs,
                 constants=package.constants,

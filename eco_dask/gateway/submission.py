@@ -39,6 +39,8 @@ class Submission:
     values: dict[LeaseId, EncodedValue] = field(default_factory=dict)
     #: Known once it is packed.
     job: JobId = NO_JOB
+    #: Name of its recruiter for providers, likewise.
+    party: str = ""
     #: What it calls, where an algebraic check of the answer can be done here.
     call: KnownCall | None = None
     #: The recruiter's own check of it, if one is registered.

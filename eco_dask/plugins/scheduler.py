@@ -22,7 +22,7 @@ from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_schedul
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
 from eco_dask.gateway.tally import summed
-from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
+from eco_dask.jobs import ANNOTATION, RECRUITER, WANTED, JobSpec
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.totals import JobTotals
@@ -99,9 +99,11 @@ class EcoSchedulerPlugin(SchedulerPlugin):
                     default = JobSpec(JobId(client), "tasks outside of any job").to_annotation()
                 annotation = default
                 ts.annotations = {**(ts.annotations or {}), ANNOTATION: default}
+            # The plugin comes before the tasks are sent, so the gateway knows as they arrive. What
+            # a client wrote there itself is overwritten: it may not pass for another.
+            ts.annotations = {**ts.annotations, RECRUITER: client}
             if key in keys:
-                # The plugin comes before the tasks are sent, so the gateway knows as they arrive.
-                ts.annotations = {**ts.annotations, WANTED: True}
+                ts.annotations[WANTED] = True
             self.progress.count(ts, annotation, at_s)
 
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:

@@ -224,12 +224,14 @@ class Lease:
 
     ``inputs`` and ``constants`` name the values it needs, which were sent before unless the
     provider holds them. ``task`` is what the sandbox runs; the agent never looks inside.
+    Tasks of one ``recruiter`` may meet in a process, those of two never; the name says no more.
     """
 
     TYPE_CODE: ClassVar[int] = 68
     DIRECTION: ClassVar[Direction] = Direction.TO_PROVIDER
     lease: LeaseName
     kind: Annotated[TaskKind, text(256)]
+    recruiter: Annotated[str, text(64)]
     deadline_s: Span
     inputs: Inputs
     constants: Inputs

@@ -36,7 +36,7 @@ def introduction(folder: Path, port: int = 1) -> Introduction:
 
 
 def lease(name: str, **fields) -> m.Lease:
-    plain = {"kind": "k", "deadline_s": 9.0, "inputs": (), "constants": ()}
+    plain = {"kind": "k", "recruiter": "r", "deadline_s": 9.0, "inputs": (), "constants": ()}
     return m.Lease(lease=name, result_bytes_max=100, task=b"task", **(plain | fields))
 
 
@@ -211,3 +211,26 @@ def test_leases_in_the_frame_of_the_welcome_are_heard(tmp_path: Path) -> None:
     welcome, first = asyncio.run(dial())
     assert isinstance(welcome, m.Welcome)
     assert first.lease == "first"
+
+
+# ------------------------------------------------------------------ whose task is next
+
+
+def test_the_runner_gets_one_recruiter_s_tasks_and_those_of_the_next_once_it_is_empty(
+    agent: Agent,
+) -> None:
+    for name, recruiter in zip("abcd", "rsrs", strict=True):
+        agent._on_message(lease(name, recruiter=recruiter))
+    assert list(agent._runner._fed) == ["a", "c"]
+    for name in "ac":
+        agent._runner._fed.pop(name)
+        agent._on_answer(Raised(name, "ValueError", "", "", 0.0, 0.0))
+    assert list(agent._runner._fed) == ["b", "d"]
+    assert agent._runner._outgoing.qsize() == 4
+
+
+def test_while_one_recruiter_s_values_are_not_here_another_s_tasks_run(agent: Agent) -> None:
+    agent._on_message(lease("a", recruiter="r", inputs=(bytes(32),)))
+    agent._on_message(lease("b", recruiter="s"))
+    assert list(agent._runner._fed) == ["b"]
+    assert [w.lease for w in agent._waiting] == ["a"]
