@@ -151,4 +151,4 @@ class Peer:
         cache_bytes = changes.pop("cache_bytes", 1 << 20)
         signature = self.identity.sign_challenge(challenge.nonce, b"")
         facts: dict[str, Any] = self.capability.to_map()
-        await self.say(self.hello(**changes), m.Proof(signature, facts, cache_bytes, ()))
+        await self.say(self.hello(**changes), m.Proof(signature, facts, cache_bytes, (), {}))

@@ -102,7 +102,7 @@ async def test_a_key_in_use_is_nobody_elses_next_key(tmp_path: Path) -> None:
         challenge = await peer.hear(m.Challenge)
         facts: dict[str, Any] = peer.capability.to_map()
         signature = peer.identity.sign_challenge(challenge.nonce, b"")
-        await peer.say(peer.hello(), m.Proof(signature, facts, 1, ()))
+        await peer.say(peer.hello(), m.Proof(signature, facts, 1, (), {}))
         await peer.hear(m.Welcome)
         # It holds both keys; still they belong to two owners.
         key = other.identity
