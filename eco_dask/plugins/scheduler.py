@@ -25,12 +25,16 @@ from eco_dask.gateway.tally import summed
 from eco_dask.jobs import ANNOTATION, RECRUITER, WANTED, JobSpec
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
+from eco_dask.ledger.tokens import Scope, TokenStore
 from eco_dask.ledger.totals import JobTotals
 from eco_dask.plugins.gateway import TOPIC
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
 
 logger = logging.getLogger(__name__)
+
+#: How long a token is valid that a client asks for, seconds.
+TOKEN_S = 86_400.0
 
 PEER_TO_PEER = (
     "peer-to-peer shuffles need code that runs inside Dask's workers. Use the task-based methods: "
@@ -68,6 +72,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         scheduler.handlers["eco_snapshot"] = self.snapshot
         scheduler.handlers["eco_job"] = self.job
         scheduler.handlers["eco_jobs"] = self.list_jobs
+        scheduler.handlers["eco_token"] = self.token
 
     async def close(self) -> None:
         """Close the books."""
@@ -133,6 +138,13 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         found = await self.view.snapshot(age_s)
         verification = replace(found.verification, credibility_bins=None)
         return replace(found, verification=verification).to_plain()
+
+    async def token(self) -> str:
+        """Make a recruiter's token for the HTTP API: whoever may connect here is trusted anyway."""
+        at_s = time.time()
+        store = TokenStore(self._engine)
+        scope = Scope("recruiter")
+        return await asyncio.to_thread(store.new, scope, at_s, at_s + TOKEN_S, "a client's panel")
 
     async def network(self) -> dict[str, Any]:
         """Return gateways and providers, with what each provider did and earned."""
