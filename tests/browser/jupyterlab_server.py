@@ -108,7 +108,7 @@ def open_lab(page: Page, lab: Lab, *, dark: bool = False) -> None:
     page.evaluate("() => window.jupyterapp.restored")
     if dark:
         execute(page, "apputils:change-theme", theme="JupyterLab Dark")
-        page.wait_for_selector('body[data-jp-theme-light="false"]')
+        page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
 
 
 def execute(page: Page, command: str, **arguments: object) -> None:
