@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from eco_dask.display import words
+from eco_dask.energy.reading import Tier
 from eco_dask.text import clean
 
 Plain = Mapping[str, Any]
 #: Jobs and strikes that are shown; how many more there are is said.
 JOBS_MAX, STRIKES_MAX, WARNINGS_MAX = 8, 3, 3
-_NAME_CHARS_MAX = 80
-_RUNNING, _UNFINISHED = "running", ("failed", "cancelled")
+_NAME_CHARS_MAX, _NOTE_CHARS_MAX = 80, 240
+_RUNNING = "running"
+#: What the classes of energy figures mean.
+_TIERS = {tier.value: tier.label for tier in Tier}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +147,18 @@ def _verification(part: Plain) -> Section:
 
 
 def _caught(strikes: Sequence[Plain]) -> tuple[str, ...]:
-    latest = sorted(strikes, key=lambda s: -(s.get("at_s") or 0.0))
+    """Say who was caught at what, how often, and when last; the latest first."""
+    grouped: dict[tuple[str, ...], list[float]] = {}
+    for strike in sorted(strikes, key=lambda s: -(s.get("at_s") or 0.0)):
+        who = tuple(name(strike.get(key)) for key in ("owner", "provider", "reason"))
+        grouped.setdefault(who, []).append(strike.get("at_s") or 0.0)
     lines = [
-        f"caught: {name(s.get('owner'))} ({name(s.get('provider'))[:8]}), {name(s.get('reason'))}, "
-        f"at {words.clock(s.get('at_s'))}"
-        for s in latest[:STRIKES_MAX]
+        f"caught: {owner} ({provider[:12]}), {len(times)} x {reason}, last at "
+        f"{words.clock(times[0])}"
+        for (owner, provider, reason), times in list(grouped.items())[:STRIKES_MAX]
     ]
-    more = len(latest) - STRIKES_MAX
-    return (*lines, f"and {more} more strikes") if more > 0 else tuple(lines)
+    more = len(grouped) - STRIKES_MAX
+    return (*lines, f"and {more} more were caught") if more > 0 else tuple(lines)
 
 
 def _points(part: Plain) -> Section:
@@ -181,10 +188,14 @@ def _energy(part: Plain) -> Section:
             "the part that meters counted; the rest is modelled",
         ),
     )  # fmt: skip
-    notes = [name(warning) for warning in part.get("warnings") or ()][:WARNINGS_MAX]
+    notes = []
+    if (tier := part.get("tier")) is not None:
+        sources = ", ".join(map(name, part.get("sources") or ())) or "unknown means"
+        notes.append(f"{_TIERS.get(tier, name(tier))} at worst (class {name(tier)}), by {sources}")
     low, high = words.grams(part.get("gco2e_low")), words.grams(part.get("gco2e_high"))
     if words.UNKNOWN not in (low, high):
-        notes.insert(0, f"CO2e is likely between {low} and {high}")
+        notes.append(f"CO2e is likely between {low} and {high}")
+    notes += [clean(str(w), _NOTE_CHARS_MAX) for w in (part.get("warnings") or ())[:WARNINGS_MAX]]
     if part.get("unknown_runs"):
         notes.append(f"{words.count(part['unknown_runs'])} runs of unknown energy are not in it")
     if part.get("unknown"):

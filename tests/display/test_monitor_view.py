@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from shown_page import Page
 
-from eco_dask.dashboard.model import Job, Snapshot
+from eco_dask.dashboard.model import Job, Snapshot, Strike
 from eco_dask.display.figures import JOBS_MAX
 from eco_dask.display.show import monitor_html, monitor_text
 from eco_dask.testing.snapshots import AT_S, HOSTILE_NAMES, crowded, empty, full, hostile
@@ -99,3 +99,17 @@ def test_what_a_scheduler_leaves_out_is_unknown(plain: dict[str, Any]) -> None:
     page = Page(monitor_html(plain))
     assert set(page.values.values()) == {""}
     assert "eco_dask at -" in monitor_text(plain)
+
+
+def test_strikes_of_one_provider_are_one_line_with_their_number() -> None:
+    strikes = tuple(Strike(AT_S + n, "p-1", "mallory", "dissented") for n in range(5))
+    others = tuple(Strike(AT_S - n, f"p-{n}", f"owner-{n}", "expired") for n in range(2, 8))
+    verification = replace(full().verification, strikes=(*others, *strikes))
+    text = monitor_text(replace(full(), verification=verification).to_plain())
+    assert "caught: mallory (p-1), 5 x dissented, last at " in text
+    assert text.index("mallory (p-1)") < text.index("owner-2")
+    assert "and 4 more were caught" in text
+
+
+def test_energy_says_by_which_means_it_is_known() -> None:
+    assert "modelled at worst (class C), by load-model, rapl" in monitor_text(full().to_plain())
