@@ -8,7 +8,9 @@ from __future__ import annotations
 import getpass
 import secrets
 import time
+import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Unpack
 
@@ -37,6 +39,17 @@ def prefer_task_methods() -> None:
     dask.config.update_defaults(_TASK_METHODS)
 
 
+UNSAFE = (
+    "job(unsafe_results=True) takes pickles from providers. Calling load() on one runs code that "
+    "the agreeing owners' machines chose, with your rights; two owners who conspire can do "
+    "anything there. See SECURITY.md, and prefer eco_dask.values.register."
+)
+
+
+class UnsafeResultsWarning(UserWarning):
+    """A job takes results that are dangerous to load."""
+
+
 class Job:
     """A ``with`` block whose Dask computations belong together. Made by :func:`job`."""
 
@@ -56,6 +69,8 @@ class Job:
         if self._annotation is not None:
             raise ConfigurationError("this job's block is open already; make another with job()")
         prefer_task_methods()
+        if self.spec.unsafe_results:
+            warnings.warn(UNSAFE, UnsafeResultsWarning, stacklevel=2)
         self._annotation = dask.annotate(**{ANNOTATION: self.spec.to_annotation()})
         self._annotation.__enter__()
         self._entered_at_s = time.time()
@@ -169,13 +184,12 @@ def job(
     require : iterable of str or mapping, optional
         Tags that a provider must have, ``{"gpu"}``; installed: ``{"packages": {"xarray": ">=2"}}``.
     quorum : int, optional
-        Distinct owners that must agree, instead of ``error``. Also called ``owners_min``.
+        Distinct owners that must agree, instead of ``error``.
     trusted : bool
         Run on the operator's own workers only.
     recruiter : str, optional
         Account that pays. Default: the name of the user.
-    **rare
-        See :class:`~eco_dask.jobs.RareTerms`.
+    **rare : see :class:`~eco_dask.jobs.RareTerms`
 
     Raises
     ------
@@ -192,13 +206,13 @@ def job(
         flow_error=flow_error,
         compare=compare,
         budget_mpt=round(budget * 1000) if budget is not None else None,
-        result_bytes_max=rare.get("result_bytes_max"),
         require=_tags(require or ()),
         trusted=trusted,
         classes=registered_references(),
         checks=own_checks(),
     )
-    return Job(spec)
+    others: dict[str, Any] = {k: v for k, v in rare.items() if k != "owners_min"}
+    return Job(replace(spec, **others))
 
 
 def _either(quorum: int | None, owners_min: int | None) -> int | None:

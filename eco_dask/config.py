@@ -182,6 +182,11 @@ def _quorum_rule(quorum: int | None, compare: Compare) -> QuorumRule:
     return QuorumRule(owners_min, max(whole("quorum.attempts-max"), 2 * owners_min), compare)
 
 
+def unsafe_results_allowed() -> bool:
+    """Return whether jobs may take pickles for results, if they ask for it."""
+    return setting("verification.unsafe-results") is True
+
+
 def required_tags() -> list[str]:
     """Return the tags that every job requires of a provider."""
     tags = setting("quorum.require")

@@ -34,6 +34,12 @@ class RareTerms(TypedDict, total=False):
     #: Most that one task's result may have, in bytes. A larger one is refused before it is read,
     #: and the task fails. Default: ``eco-dask.gateway.value-bytes-max``.
     result_bytes_max: int | None
+    #: DANGEROUS. Also take results that have no safe encoding, as pickles that two distinct owners
+    #: or more agreed on byte for byte. They arrive as :class:`~eco_dask.values.PickledResult`;
+    #: whoever calls its ``load()`` runs what those owners' machines put into it. Two owners who
+    #: conspire, or one person behind two, can then do in your notebook whatever you can. Prefer
+    #: ``eco_dask.values.register``. The operator may refuse such jobs.
+    unsafe_results: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class JobSpec:
     budget_mpt: int | None = None
     #: Most that one result may have, or None for what the network takes.
     result_bytes_max: int | None = None
+    #: Whether results without safe encoding may come as pickles.
+    unsafe_results: bool = False
     #: Tags that a provider must have.
     require: tuple[str, ...] = ()
     #: Only the operator's own workers may run it.
@@ -76,6 +84,8 @@ class JobSpec:
                 f"compare= is one of {', '.join(COMPARISONS)}; got {self.compare!r}"
             )
         _require_error(self.error, self.flow_error)
+        if self.unsafe_results:
+            self._require_agreement()
         if self.result_bytes_max is not None and self.result_bytes_max < 1:
             raise ConfigurationError(
                 f"result_bytes_max= is a number of bytes, at least 1; got {self.result_bytes_max}"
@@ -84,6 +94,16 @@ class JobSpec:
             raise ConfigurationError(
                 f"a budget is more than 0 points; got {self.budget_mpt / 1000:g}"
             )
+
+    def _require_agreement(self) -> None:
+        """Refuse pickles that a single owner could make."""
+        if self.error is not None or (self.quorum is not None and self.quorum < 2):  # noqa: PLR2004
+            raise ConfigurationError(
+                "unsafe_results=True takes pickles, on which two distinct owners or more must "
+                "agree: give quorum= of 2 or more, and no error="
+            )
+        if self.compare not in (None, "exact"):
+            raise ConfigurationError("unsafe_results=True compares bytes: leave compare= out")
 
     @property
     def payer(self) -> Account:

@@ -20,13 +20,16 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
+import cloudpickle
 import psutil
 
 from eco_dask.agent.pipe import Buffer, Header, pack, read
 from eco_dask.energy.task_clock import TaskClock
+from eco_dask.errors import ValueCodecError
 from eco_dask.text import clean
 from eco_dask.values import EncodedValue, encode, register
 from eco_dask.values.registered import vouch
+from eco_dask.values.unsafe import PickledResult
 
 #: What of an exception travels: enough to debug, not enough to flood.
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 4_000, 20_000
@@ -73,7 +76,7 @@ class TaskRunner:
     ) -> tuple[Header, list[Buffer]]:
         wall_s, cpu_s = time.perf_counter(), self._cpu_clock()
         try:
-            value = encode(run_task(buffers[0], buffers[1 : 1 + n_inputs], buffers[1 + n_inputs :]))
+            value = run_encoded(buffers[0], buffers[1 : 1 + n_inputs], buffers[1 + n_inputs :])
             digest = value.digest
         except BaseException as error:  # noqa: BLE001  whatever a task raises is its answer
             module = missing_module(error)
@@ -111,22 +114,45 @@ class TaskRunner:
             self._outgoing.flush()
 
 
+def run_encoded(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) -> EncodedValue:
+    """Run one task and encode its value; as a pickle where it has no safe encoding and may be one.
+
+    Raises
+    ------
+    ValueCodecError
+        It has no safe encoding, and the job takes no pickles.
+    """
+    value, unsafe = _run(task, inputs, constants)
+    try:
+        return encode(value)
+    except ValueCodecError:
+        if not unsafe:
+            raise
+        return encode(PickledResult(cloudpickle.dumps(value)))
+
+
 def run_task(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) -> object:
     """Run one task in this process and return its value.
 
     Inputs are decoded afresh for each task, so that one which changes them in place harms nobody.
     """
+    return _run(task, inputs, constants)[0]
+
+
+def _run(task: Buffer, inputs: list[bytearray], constants: list[bytearray]) -> tuple[object, bool]:
     if not task:
         # Too large for a lease: it came by digest, as the first constant.
         task, *constants = constants
-    run_spec, keys, by_value, classes, vouched = pickle.loads(task, buffers=constants)  # noqa: S301  the recruiter's code, in its sandbox
+    run_spec, keys, by_value, classes, vouched, unsafe = pickle.loads(task, buffers=constants)  # noqa: S301  the recruiter's code, in its sandbox
     for cls in classes:
         register(cls)
     vouch(vouched)
     data: dict[Any, object] = dict(by_value)
     for key, encoded in zip(keys, inputs, strict=True):
-        data[key] = EncodedValue.from_bytes(encoded).decode()
-    return run_spec(data)
+        value = EncodedValue.from_bytes(encoded).decode()
+        # The job's own: it takes such results, and this is its sandbox.
+        data[key] = value.load() if unsafe and isinstance(value, PickledResult) else value
+    return run_spec(data), unsafe
 
 
 def missing_module(error: BaseException) -> str:

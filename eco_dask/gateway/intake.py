@@ -18,7 +18,7 @@ from typing import Any
 from dask.utils import key_split
 from distributed import Reschedule
 
-from eco_dask.config import required_tags, verification_rule
+from eco_dask.config import required_tags
 from eco_dask.dask_internals import Alias, GraphNode
 from eco_dask.engine import events as ev
 from eco_dask.engine.facts import Task
@@ -29,18 +29,18 @@ from eco_dask.gateway.packing import Package, encode_input, pack
 from eco_dask.gateway.parties import Parties
 from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.structural import run_structural, runs_here
-from eco_dask.gateway.submission import NO_JOB, Submission
-from eco_dask.jobs import ANNOTATION, WANTED, JobSpec
+from eco_dask.gateway.submission import Submission
+from eco_dask.gateway.terms import DEFAULT_JOB, Terms
+from eco_dask.jobs import ANNOTATION, WANTED
 from eco_dask.ledger.totals import CHECK_KIND
-from eco_dask.types import BallotId, GateId, JobId, TaskKind
+from eco_dask.types import BallotId, GateId, TaskKind
 from eco_dask.values import EncodedValue
-from eco_dask.verification.rules import CredibilityRule, QuorumRule, Rule
+from eco_dask.verification.rules import CredibilityRule, QuorumRule
 
 #: Inputs up to this are handled on the event loop: cheaper than a thread's round trip.
 INLINE_WORK_BYTES_MAX = 256 * 1024
 #: Jobs whose terms are remembered, so that they are not read again for each task.
 _JOBS_KEPT = 256
-_DEFAULT_JOB = JobSpec(NO_JOB, "tasks outside of any job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Intake:
         #: Called with the tags that a task requires, before the engine hears of it.
         self.on_need: Callable[[frozenset[str]], None] = lambda _: None
         self._encoded: dict[Any, tuple[object, object]] = {}
-        self._terms: dict[JobId, tuple[JobSpec, Rule]] = {}
+        self._terms = Terms()
         self._parties = Parties()
         self._require = frozenset(required_tags())
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="eco-gateway")
@@ -130,7 +130,8 @@ class Intake:
             ballot = BallotId(f"{self._life}/{self._count}")
             self._ballots[submission.key] = ballot
             self._submissions[ballot] = submission
-            work = partial(self._pack, vouched=_vouched(request.annotations))
+            unsafe = _is_unsafe(request.annotations)
+            work = partial(self._pack, vouched=_vouched(request.annotations), unsafe=unsafe)
             self._do(small, work, request, submission, self._on_packed)
         return submission.future
 
@@ -282,10 +283,15 @@ class Intake:
             arrive(True)
 
     def _pack(
-        self, run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str]
+        self,
+        run_spec: GraphNode,
+        inputs: dict[Any, object],
+        vouched: Sequence[str],
+        *,
+        unsafe: bool,
     ) -> Package:
         encoded = {key: self._encoded_input(key, v) for key, v in inputs.items()}
-        return pack(run_spec, encoded, vouched)
+        return pack(run_spec, encoded, vouched, unsafe=unsafe)
 
     def _encoded_input(self, key: Any, value: object) -> object:
         """Encode what a recruiter's client put here, once for all tasks that use it."""
@@ -306,7 +312,9 @@ class Intake:
         ballot = self._ballots[submission.key]
         task = self._task(request, package, ballot, submission.rests_on)
         submission.job, submission.require = task.job, task.require
-        submission.result_bytes_max = self._result_bytes_max(request)
+        job, _ = self._terms.of(request.annotations.get(ANNOTATION))
+        submission.result_bytes_max = job.result_bytes_max or 0
+        submission.unsafe_results = job.unsafe_results
         submission.party = self._parties.of(request.annotations, task.job)
         if task.require:
             self.on_need(task.require)
@@ -324,7 +332,7 @@ class Intake:
     def _task(
         self, request: Request, package: Package, ballot: BallotId, rests_on: Ballots
     ) -> Task:
-        job, rule = self._terms_of(request.annotations.get(ANNOTATION))
+        job, rule = self._terms.of(request.annotations.get(ANNOTATION))
         require = self._require.union(job.require)
         if package.uses_gpu or (request.annotations.get("resources") or {}).get("GPU"):
             require |= {"gpu"}
@@ -341,12 +349,8 @@ class Intake:
             wanted=bool(request.annotations.get(WANTED)),
         )
 
-    def _result_bytes_max(self, request: Request) -> int:
-        job, _ = self._terms_of(request.annotations.get(ANNOTATION))
-        return job.result_bytes_max or 0
-
     def _own_call(self, request: Request) -> OwnCall | None:
-        job, _ = self._terms_of(request.annotations.get(ANNOTATION))
+        job, _ = self._terms.of(request.annotations.get(ANNOTATION))
         checker = own_checker_of(request.run_spec, dict(job.checks))
         if checker is None:
             return None
@@ -363,28 +367,10 @@ class Intake:
         check.party = about.party
         self._submissions[ballot] = check
         # Nobody pays: trusted workers are the operator's own.
-        payer = _DEFAULT_JOB.payer
+        payer = DEFAULT_JOB.payer
         task = Task(ballot, CHECK_KIND, about.job, payer, QuorumRule(1), trusted_only=True)
         self._feed(ev.TaskSubmitted(task, self._now_s(), secrets.randbits(64)))
         return check
-
-    def _terms_of(self, annotation: Any) -> tuple[JobSpec, Rule]:
-        job_id = annotation.get("id") if isinstance(annotation, dict) else _DEFAULT_JOB.id
-        terms = self._terms.get(job_id)  # type: ignore[arg-type]
-        if terms is None:
-            job = JobSpec.from_annotation(annotation) if annotation else _DEFAULT_JOB
-            terms = self._terms[job.id] = (
-                job,
-                verification_rule(
-                    quorum=job.quorum,
-                    error=job.error,
-                    flow_error=job.flow_error,
-                    compare=job.compare,
-                ),
-            )
-            if len(self._terms) > _JOBS_KEPT:
-                del self._terms[next(iter(self._terms))]
-        return terms
 
 
 def _vouched(annotations: dict[str, Any]) -> Sequence[str]:
@@ -392,3 +378,9 @@ def _vouched(annotations: dict[str, Any]) -> Sequence[str]:
     annotation = annotations.get(ANNOTATION)
     # Whether the annotation is well-formed is found out where the job's terms are read.
     return annotation.get("classes") or () if isinstance(annotation, dict) else ()
+
+
+def _is_unsafe(annotations: dict[str, Any]) -> bool:
+    """Whether the job takes pickles for results; :class:`Terms` says whether it may."""
+    annotation = annotations.get(ANNOTATION)
+    return isinstance(annotation, dict) and annotation.get("unsafe_results") is True

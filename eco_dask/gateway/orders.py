@@ -117,6 +117,7 @@ class Orders:
             action.kind,
             due_at_s,
             min(submission.result_bytes_max or bytes_max, bytes_max),
+            submission.unsafe_results,
             submission.party,
         )
         self._grants[action.lease] = Grant(session, action.ballot, submission.job)

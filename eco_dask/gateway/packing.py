@@ -53,7 +53,8 @@ class Package:
     """What a lease of the task carries, and the blobs that a provider needs to have first."""
 
     #: Pickle of ``(run_spec, keys of the inputs, inputs by value, registered classes that the
-    #: inputs need, references to classes that may be imported and registered)``.
+    #: inputs need, references to classes that may be imported and registered, whether a result
+    #: without safe encoding may be pickled)``.
     task: bytes
     #: Digests of the encoded inputs, in the order of the keys.
     inputs: tuple[Digest, ...]
@@ -77,7 +78,13 @@ def encode_input(value: object) -> EncodedValue | None:
         return None
 
 
-def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] = ()) -> Package:
+def pack(
+    run_spec: GraphNode,
+    inputs: dict[Any, object],
+    vouched: Sequence[str] = (),
+    *,
+    unsafe: bool = False,
+) -> Package:
     """Make a task ready to travel.
 
     Parameters
@@ -88,6 +95,8 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] 
         Its inputs by key: encoded values, or a recruiter's own objects.
     vouched : sequence of str
         References to the classes that the recruiter registered.
+    unsafe : bool
+        Whether a result without safe encoding may be pickled.
 
     Raises
     ------
@@ -110,29 +119,34 @@ def pack(run_spec: GraphNode, inputs: dict[Any, object], vouched: Sequence[str] 
         else:
             by_value[key] = value
 
-    task, buffers = _pickle((run_spec, tuple(keys), by_value, tuple(classes), tuple(vouched)))
+    task, buffers = _pickle(
+        (run_spec, tuple(keys), by_value, tuple(classes), tuple(vouched), unsafe)
+    )
     raws: list[memoryview] = [buffer.raw() for buffer in buffers]
-    sent = task
-    if len(task) > TASK_BYTES_MAX:
+    large = len(task) > TASK_BYTES_MAX
+    if large:
         # An empty task says that the first constant is the task.
         raws.insert(0, memoryview(task))
-        sent = b""
-    constants: list[Digest] = []
-    for raw in raws:
-        threads = blake3.AUTO if raw.nbytes > _PARALLEL_HASH_BYTES_MIN else 1
-        digest = Digest(blake3(raw, max_threads=threads).digest())
-        constants.append(digest)
-        blobs[digest] = (raw,)
+    constants = [_digest_of(raw) for raw in raws]
+    blobs.update((digest, (raw,)) for digest, raw in zip(constants, raws, strict=True))
     _require_few(len(digests), len(constants))
     return Package(
-        sent,
+        b"" if large else task,
         tuple(digests),
         tuple(constants),
         blobs,
-        touches_storage=any(hint in task for hint in _STORAGE_HINTS)
-        and _STORAGE.search(task) is not None,
+        touches_storage=_touches_storage(task),
         uses_gpu=uses_gpu or (b"cupy" in task and _GPU.search(task) is not None),
     )
+
+
+def _digest_of(raw: memoryview) -> Digest:
+    threads = blake3.AUTO if raw.nbytes > _PARALLEL_HASH_BYTES_MIN else 1
+    return Digest(blake3(raw, max_threads=threads).digest())
+
+
+def _touches_storage(task: bytes) -> bool:
+    return any(hint in task for hint in _STORAGE_HINTS) and _STORAGE.search(task) is not None
 
 
 def _require_few(inputs: int, constants: int) -> None:

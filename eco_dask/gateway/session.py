@@ -37,6 +37,8 @@ class Granted:
     due_at_s: float
     #: Most that its result may have.
     result_bytes_max: int
+    #: Whether it may be a pickle.
+    unsafe_results: bool = False
     #: Name of the recruiter for providers.
     party: str = ""
     #: Commitment of the answer, once in: its bytes may be fetched.

@@ -19,6 +19,7 @@ from eco_dask.dask_internals import Alias, DataNode, Dict, GraphNode, NestedCont
 from eco_dask.errors import TaskRefusedError, ValueCodecError
 from eco_dask.values import EncodedValue, encode
 from eco_dask.values.registered import has_registered
+from eco_dask.values.unsafe import holds_pickle
 
 #: ``module:name`` of what may run in a gateway; looked up only among modules already imported.
 ALLOWED_NAMES = (
@@ -75,7 +76,9 @@ def runs_here(node: GraphNode, inputs: dict[Any, object]) -> bool:
     if not is_structural(node):
         return False
     return isinstance(node, Alias) or all(
-        not has_registered(value.header) if isinstance(value, EncodedValue) else _is_plain(value)
+        not (has_registered(value.header) or holds_pickle(value.header))
+        if isinstance(value, EncodedValue)
+        else _is_plain(value)
         for value in inputs.values()
     )
 

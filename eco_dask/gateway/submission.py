@@ -51,6 +51,8 @@ class Submission:
     revocable: bool = False
     #: Most that its result may have, 0 for what the gateway takes.
     result_bytes_max: int = 0
+    #: Whether its result may be a pickle.
+    unsafe_results: bool = False
     #: Whose value Dask got.
     winner: LeaseId | None = None
     #: Providers that gave it back, by the module that they could not import.

@@ -10,3 +10,4 @@ from eco_dask.values.limits import CodecLimits as CodecLimits
 from eco_dask.values.registered import register as register
 from eco_dask.values.role import is_keeping_encoded as is_keeping_encoded
 from eco_dask.values.role import keep_encoded as keep_encoded
+from eco_dask.values.unsafe import PickledResult as PickledResult

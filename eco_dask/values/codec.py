@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from eco_dask.errors import ValueCodecError
-from eco_dask.values import arrays, dtypes, plain, registered, standard, times
+from eco_dask.values import arrays, dtypes, plain, registered, standard, times, unsafe
 from eco_dask.values.limits import CodecLimits
 from eco_dask.values.stream import Get, Payload, Put, Reader, Writer, pack, unpack
 
@@ -23,6 +23,7 @@ _PUTTERS: dict[type, Put] = {
     **dtypes.PUTTERS,
     **arrays.PUTTERS,
     **standard.PUTTERS,
+    **unsafe.PUTTERS,
 }
 _GETTERS: dict[bytes, Get] = {
     **plain.GETTERS,
@@ -31,6 +32,7 @@ _GETTERS: dict[bytes, Get] = {
     **arrays.GETTERS,
     **standard.GETTERS,
     **registered.GETTERS,
+    **unsafe.GETTERS,
 }
 #: First part of a class's module, or of a tag, to the module here that knows the library.
 _ADAPTERS = {
