@@ -5,6 +5,7 @@ with eco_dask.job(error=1e-4) as job: x.compute() ──► annotations ──�
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import secrets
 import time
@@ -22,7 +23,7 @@ from eco_dask.display.show import card_html
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec, RareTerms
 from eco_dask.providers.packages import package_tags
-from eco_dask.report import JobReport
+from eco_dask.report import JobReport, awaits_energy
 from eco_dask.types import JobId
 from eco_dask.values.registered import registered_references
 from eco_dask.verification.rules import Compare
@@ -39,6 +40,8 @@ def prefer_task_methods() -> None:
     dask.config.update_defaults(_TASK_METHODS)
 
 
+#: Times that a report looks again for the energy of runs that ended just now, and how often.
+ENERGY_TRIES, _ENERGY_PAUSE_S = 8, 0.5
 UNSAFE = (
     "job(unsafe_results=True) takes pickles from providers. Calling load() on one runs code that "
     "the agreeing owners' machines chose, with your rights; two owners who conspire can do "
@@ -144,6 +147,12 @@ class Job:
         if client.scheduler is None:
             raise ConfigurationError("the client is closed; ask for the report before closing it")
         found = await client.scheduler.eco_job(job=self.id)
+        # What the last runs took is told an interval after their answers.
+        for _ in range(ENERGY_TRIES):
+            if found is None or not awaits_energy(found, self._left_at_s, time.time()):
+                break
+            await asyncio.sleep(_ENERGY_PAUSE_S)
+            found = await client.scheduler.eco_job(job=self.id)
         if found is None:
             raise ConfigurationError(
                 f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it by "

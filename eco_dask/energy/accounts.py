@@ -5,9 +5,10 @@ runs with their ends ─► account ─► JobEnergy(useful, verification, waste
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from eco_dask.energy.figures import EnergyFigures, total
 from eco_dask.energy.reading import Unavailable
@@ -92,6 +93,39 @@ class JobEnergy:
             return None
         part: EnergyFigures | None = getattr(self, purpose.value)
         return part.reserved_uj / whole.reserved_uj if part is not None else 0.0
+
+    @property
+    def overhead_share(self) -> float | None:
+        """Part of the reserved energy that is not of the results themselves, 0 to 1."""
+        useful = self.share(Purpose.USEFUL)
+        return None if useful is None else 1.0 - useful
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values, for the way to a recruiter's client."""
+        parts = {it.value: getattr(self, it.value) for it in Purpose}
+        record: dict[str, Any] = {k: it.as_record() if it else None for k, it in parts.items()}
+        unknown = {"runs": self.unknown_runs, "reasons": sorted(self.unknown_reasons)}
+        return record | {"unknown": unknown}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> JobEnergy:
+        """Read what :meth:`as_record` wrote.
+
+        Raises
+        ------
+        ValueError
+            It is no such record.
+        """
+        try:
+            parts = {it.value: record[it.value] for it in Purpose}
+            unknown = record["unknown"]
+            return cls(
+                **{k: it and EnergyFigures.from_record(it) for k, it in parts.items()},
+                unknown_runs=unknown["runs"],
+                unknown_reasons=frozenset(unknown["reasons"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no record of a job's energy ({error}): {record!r:.300}") from error
 
 
 def account(runs: Iterable[Run]) -> JobEnergy:

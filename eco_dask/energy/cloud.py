@@ -16,10 +16,14 @@ from typing import Literal
 from eco_dask.energy.data_files import in_range, named
 from eco_dask.energy.figures import EnergyFigures, in_unit
 from eco_dask.energy.intensity import Intensity
+from eco_dask.energy.reading import Unavailable
 
 Verdict = Literal["less", "more", "no clear difference"]
 BaselineName = Literal["conservative", "typical", "upper"]
 
+_SOURCE = "cloud"
+_GPU_METERS = frozenset({"nvml", "amdgpu"})
+_S_PER_H = 3600
 _J_PER_WH = 3600
 _WH_PER_KWH = 1000
 # Rows outside of these are slips of their source, such as 3.68 to 8.96 W of one later edition.
@@ -138,6 +142,30 @@ def compare(
         cloud_j(work, vcpu_baseline("upper")) - low_j,
         chosen_j - used.marginal_j,
     )
+
+
+def compare_work(
+    work_units: float, used: EnergyFigures | None, name: BaselineName = "conservative"
+) -> CloudComparison | Unavailable:
+    """Compare a job's whole energy, checking and coordination included, with a cloud's.
+
+    Parameters
+    ----------
+    work_units : float
+        Reference-core-seconds of the job's tasks, each counted once. The reference core is a
+        thread of a cloud's processor, so one unit is one vCPU-second.
+    used : EnergyFigures or None
+        All that the job took; None if nothing is known.
+    name : str
+        The baseline.
+    """
+    if used is None:
+        return Unavailable(_SOURCE, "no run's energy is known")
+    if work_units <= 0:
+        return Unavailable(_SOURCE, "no task's work is known yet")
+    if not _GPU_METERS.isdisjoint(used.sources):
+        return Unavailable(_SOURCE, "GPUs were used, whose work in a cloud is not known")
+    return compare(CloudWork(work_units / _S_PER_H), used, name)
 
 
 def location_effect_g(energy_j: float, own: Intensity, region: str) -> float:

@@ -1,19 +1,83 @@
 """Energy of the coordinator's own processes, and the carbon intensities that all figures rest on.
 
-EnergyRule ──► IntensityTable     this machine's meters ──► OwnWork
+EnergyRule ──► IntensityTable     this machine's meters ──► OwnWork ──OwnEnergy──► table energy
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+import secrets
+import time
 from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from eco_dask.energy.declared import Declared, terms_of
 from eco_dask.energy.intensity import CarbonIntensityProvider, json_file, static_table
 from eco_dask.energy.own_work import OwnWork
 from eco_dask.energy.readers.choose import available
-from eco_dask.energy_config import EnergyRule
+from eco_dask.energy_config import EnergyRule, energy_rule
 from eco_dask.errors import ConfigurationError
+from eco_dask.jobs import ANNOTATION
+from eco_dask.ledger.energy_entries import own_entries
+from eco_dask.ledger.store import Ledger
+
+logger = logging.getLogger(__name__)
+
+#: How often a scheduler's own energy is read.
+EVERY_S = 2.0
+
+
+class OwnEnergy:
+    """The scheduler's own energy by job, on its way to the books. Made by :meth:`open`."""
+
+    def __init__(self, work: OwnWork, ledger: Ledger, name: str) -> None:
+        self._work = work
+        self._ledger = ledger
+        # A later life of a scheduler of this name has sums of its own.
+        self._name = f"{name}/{secrets.token_hex(4)}/own"
+        self._ticking = asyncio.create_task(self._run())
+
+    @classmethod
+    async def open(cls, ledger: Ledger, name: str) -> OwnEnergy:
+        """Open the meters of this machine, and begin.
+
+        Raises
+        ------
+        ConfigurationError
+            If the settings of energy are wrong.
+        """
+        rule = energy_rule()
+        work = await asyncio.to_thread(own_work, rule, intensities_of(rule))
+        return cls(work, ledger, name)
+
+    def count(self, ts: Any) -> None:
+        """A task changed its state; None once the scheduler has forgotten it."""
+        annotation = (ts.annotations or {}).get(ANNOTATION) if ts is not None else None
+        if annotation:
+            self._work.count(annotation["id"])
+
+    async def close(self) -> None:
+        """Write what is not written yet."""
+        self._ticking.cancel()
+        await asyncio.gather(self._ticking, return_exceptions=True)
+        await self._tell()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        entries = own_entries(self._name, self._work.tick(), time.time())
+        try:
+            await asyncio.to_thread(self._ledger.take_energy, entries)
+        except SQLAlchemyError as error:
+            # The sums grow, so that the next entry makes up for this one.
+            logger.warning("The scheduler's own energy is not in the books now: %s", error)
 
 
 def intensities_of(rule: EnergyRule) -> CarbonIntensityProvider:

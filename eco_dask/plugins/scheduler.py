@@ -27,6 +27,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tokens import Scope, TokenStore
 from eco_dask.ledger.totals import JobTotals
+from eco_dask.plugins.energy import OwnEnergy
 from eco_dask.plugins.gateway import TOPIC
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
@@ -67,6 +68,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._engine = open_database(database_url(folder, self._database))
         self.ledger, self.registry = Ledger(self._engine), Registry(self._engine)
         self._scheduler = scheduler
+        self._own_energy = await OwnEnergy.open(self.ledger, scheduler.id)
         self.view = View(scheduler, self.progress, self._presence, self._engine, self.registry)
         scheduler.handlers["eco_network"] = self.network
         scheduler.handlers["eco_snapshot"] = self.snapshot
@@ -76,6 +78,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def close(self) -> None:
         """Close the books."""
+        await self._own_energy.close()
         self._engine.dispose()
 
     # ------------------------------------------------------------------ Dask's hooks
@@ -114,6 +117,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
         """Follow the tasks of jobs."""
         ts = self._scheduler.tasks.get(key)
+        self._own_energy.count(ts)
         self.progress.transition(ts, key, start, finish, time.time())
 
     def log_event(self, topic: str, msg: Any) -> None:
@@ -180,9 +184,11 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def job(self, job: str) -> dict[str, Any]:
         """Return a job's progress and what the books say of it."""
-        totals, faults, tally = await asyncio.gather(
+        totals, faults, energy, work, tally = await asyncio.gather(
             asyncio.to_thread(self.ledger.job_totals, JobId(job)),
             asyncio.to_thread(self.ledger.job_faults, JobId(job)),
+            asyncio.to_thread(self.ledger.job_energy, [JobId(job)]),
+            asyncio.to_thread(self.ledger.job_work, JobId(job)),
             self._tally(job),
         )
         progress = self.jobs.get(JobId(job))
@@ -191,6 +197,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             "totals": asdict(totals),
             "faults": faults,
             "tally": tally,
+            "energy": energy[JobId(job)].as_record(),
+            "work_units": work.units,
         }
 
     async def _tally(self, job: str) -> dict[str, Any]:
