@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 
@@ -31,3 +32,15 @@ def product_where_possible(i):
 def expected(i):
     a = np.random.default_rng(i).random((SIZE, SIZE), dtype=np.float32)
     return a @ a.T
+
+
+def burn_on_gpu(i, seconds):
+    """Keep the GPU busy for a while; the answer is the same everywhere."""
+    import cupy
+
+    a = cupy.ones((4096, 4096), dtype=cupy.float32)
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        a @ a
+        cupy.cuda.Device().synchronize()
+    return float(i)

@@ -11,8 +11,15 @@ import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client
-from e2e_network import network
-from gpu_functions import CPU_ONLY, SIZE, expected, product_on_gpu, product_where_possible
+from e2e_network import network, until
+from gpu_functions import (
+    CPU_ONLY,
+    SIZE,
+    burn_on_gpu,
+    expected,
+    product_on_gpu,
+    product_where_possible,
+)
 
 import eco_dask
 from eco_dask import EcoCluster
@@ -41,13 +48,8 @@ def receipts(cluster: EcoCluster) -> Counter[tuple[str, str]]:
 
 def burn(seconds: float) -> float:
     """Keep the GPU busy; return for how long it was."""
-    import cupy
-
-    a = cupy.random.random((4096, 4096), dtype=cupy.float32)
     began_s = time.monotonic()
-    while time.monotonic() - began_s < seconds:
-        a @ a
-        cupy.cuda.Device().synchronize()
+    burn_on_gpu(0, seconds)
     return time.monotonic() - began_s
 
 
@@ -184,6 +186,32 @@ def test_an_unchanged_dask_array_of_cupy_blocks_is_computed_on_gpus() -> None:
             total = (x @ x.T).sum().compute(optimize_graph=False)
         assert float(total) == pytest.approx(2000.0**3, rel=1e-5)
         assert sum(p["agreed"] for p in cluster.providers) > 0
+
+
+@pytest.mark.e2e
+def test_a_gpu_jobs_report_shows_what_nvml_counted(record_property) -> None:
+    import pynvml
+
+    reader = NvidiaReader(pynvml)
+    fleet = (ProviderSpec("ann"),)
+    with (
+        network(providers=fleet, trusted_workers=0, sandbox="none") as cluster,
+        Client(cluster) as client,
+    ):
+        client.submit(burn_on_gpu, -1, 0.5, pure=False).result()
+        began_uj = total_uj(reader)
+        with eco_dask.job("burn", quorum=1) as job, dask.annotate(resources={"GPU": 1}):
+            futures = [client.submit(burn_on_gpu, i, 2.0, pure=False) for i in range(4)]
+            assert client.gather(futures) == [0.0, 1.0, 2.0, 3.0]
+        counted_uj = total_uj(reader) - began_uj
+        until(lambda: (it := job.report().energy) and not it.unknown_runs, "all energy is known")
+        useful = job.report().energy.useful
+        report = str(job.report())
+    reader.close()
+    record_property("report", report)
+    record_property("joules", (useful.metered_uj / 1e6, counted_uj / 1e6))
+    assert "nvml" in useful.sources
+    assert 0.5 * counted_uj < useful.metered_uj < 1.2 * counted_uj
 
 
 @pytest.mark.e2e
