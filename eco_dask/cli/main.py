@@ -8,6 +8,7 @@ import eco_dask
 from eco_dask.cli.accounts import balance, jobs, receipts
 from eco_dask.cli.admin import invite, providers
 from eco_dask.cli.demo import demo
+from eco_dask.cli.energy import energy
 from eco_dask.cli.gateway import gateway
 from eco_dask.cli.group import EcoGroup
 from eco_dask.cli.recruiters import recruiters
@@ -25,7 +26,7 @@ def eco() -> None:
 
 for command in (
     scheduler, gateway, worker, invite, providers, strikes, recruiters, jobs, balance, receipts,
-    demo, token,
+    energy, demo, token,
 ):  # fmt: skip
     eco.add_command(command)
 

@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape, quoteattr
 from eco_dask.energy.cloud import CloudComparison
 from eco_dask.energy.figures import EnergyFigures, in_unit
 from eco_dask.energy.intensity import WORLD, Intensity
-from eco_dask.energy.reading import Tier
+from eco_dask.energy.reading import Tier, Unavailable
 
 METERED_SHARE_MIN = 0.90
 METERED_DAYS_MIN = 7.0
@@ -93,6 +93,20 @@ class PeriodFacts:
     busy_s: float
     #: Rated power of the CPU and the GPUs in use, watts.
     tdp_w: float
+
+
+def summary(facts: PeriodFacts, comparison: CloudComparison | Unavailable) -> Badge | Withheld:
+    """What was used, how much of it was metered, and how it compares, whatever that shows."""
+    if (no := _unfit(facts)) is not None:
+        return no
+    it = facts.figures
+    percent = 100 * it.metered_uj // it.reserved_uj
+    said = f"{percent} % metered, {_kwh(it)} in {facts.days:.0f} days"
+    if it.tier is not Tier.METERED:
+        said += f" (class {it.tier.value})"
+    if isinstance(comparison, CloudComparison):
+        said += f", {comparison}"
+    return Badge("energy", said)
 
 
 def metered(facts: PeriodFacts) -> Badge | Withheld:
