@@ -19,3 +19,8 @@ def clean(text: str, chars_max: int = 2000) -> str:
     if len(text) > chars_max:
         text = f"{text[:chars_max]}... ({len(text) - chars_max} more characters)"
     return _UNPRINTABLE.sub("?", text)
+
+
+def line(text: str, chars_max: int = 200) -> str:
+    """Return :func:`clean` text in one line, fit for a log: no newline begins another entry."""
+    return clean(" ".join(text.split()), chars_max)

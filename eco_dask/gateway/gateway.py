@@ -318,6 +318,10 @@ class Gateway:
         """Hand an event to the engine and carry out what it answers."""
         self._orders.carry_out(self.engine.handle(event))
 
+    def holder_of(self, lease: LeaseId) -> Session | None:
+        """Return the session that a lease was granted to, None once it is over."""
+        return self._orders.holder_of(lease)
+
     def strike(self, provider: ProviderId, reason: str) -> None:
         """Note that a provider was caught."""
         self._orders.strike(provider, reason)

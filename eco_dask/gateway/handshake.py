@@ -170,9 +170,14 @@ class Handshake:
     def _resumable(self, applicant: Applicant) -> Session | None:
         record, token = applicant.record, applicant.hello.session
         session = self._gateway.sessions.get(record.id) if record is not None else None
-        if session is None or not token or not hmac.compare_digest(session.token, token):
-            return None
-        return session
+        if session is not None and hmac.compare_digest(session.token, token):
+            return session
+        # A token of an earlier life of this gateway is honest; one that is another's is not.
+        if token and any(
+            hmac.compare_digest(other.token, token) for other in self._gateway.sessions.values()
+        ):
+            self._gateway.offences.by_stranger(self._line.address, "stolen-session")
+        return None
 
     def _welcome(self, session: Session, *, resumed: bool) -> None:
         rule = self._gateway.rule

@@ -91,6 +91,11 @@ class Orders:
         grant = self._grants.get(lease)
         return self._gateway.intake.find(grant.ballot) if grant is not None else None
 
+    def holder_of(self, lease: LeaseId) -> Session | None:
+        """Return the session that a lease was granted to, None once it is over."""
+        grant = self._grants.get(lease)
+        return grant.session if grant is not None else None
+
     def forget_lease(self, lease: LeaseId) -> None:
         """A lease is over, or its provider is gone."""
         self._grants.pop(lease, None)
@@ -167,12 +172,8 @@ class Orders:
         submission = self._gateway.intake.find(action.ballot)
         values = submission.values if submission is not None else {}
         here = {lease: values[lease] for lease in action.leases if lease in values}
-        there = {lease: self._session_of(lease) for lease in action.leases if lease not in values}
+        there = {lease: self.holder_of(lease) for lease in action.leases if lease not in values}
         self.comparing.ask(action.round, here, there)
-
-    def _session_of(self, lease: LeaseId) -> Session | None:
-        grant = self._grants.get(lease)
-        return grant.session if grant is not None else None
 
     def _sketch_arrived(self, lease: LeaseId, number: int, sketch: Sketch | None) -> None:
         at_s, chance = self._gateway.now_s(), secrets.randbits(64)

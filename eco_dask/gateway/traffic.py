@@ -15,7 +15,7 @@ from eco_dask.gateway.arrivals import checked_value, decodable
 from eco_dask.gateway.gateway import Gateway
 from eco_dask.gateway.session import Granted, Session
 from eco_dask.ledger.receipts import ReceiptReason
-from eco_dask.text import clean
+from eco_dask.text import line
 from eco_dask.types import Digest, LeaseId
 from eco_dask.verification.attempt import ErrorAnswer, ValueAnswer
 from eco_dask.wire import messages as m
@@ -51,6 +51,9 @@ class Traffic:
             It is none that an honest provider sends.
         """
         session = self._session
+        lease = getattr(message, "lease", None)
+        if lease is not None and lease not in session.leases and self._is_anothers(lease):
+            self._gateway.offences.by_provider(session.provider.id, "foreign-lease")
         match message:
             case m.Committed() | m.Failed():
                 return self._on_answer(message)
@@ -73,7 +76,7 @@ class Traffic:
             case m.Evicted(digests):
                 session.mirror.evicted(digests)
             case m.Slots(slots, reason):
-                shown = clean(reason, 100)
+                shown = line(reason, 100)
                 logger.info("Provider %s: %d slots (%s)", session.provider.id, slots, shown)
                 allowed = min(slots, self._gateway.rule.guard.slots_max)
                 self._gateway.change_slots(session, allowed)
@@ -86,6 +89,9 @@ class Traffic:
             session.send(m.Release((lease,)))
             return False
         if granted.answered:
+            if getattr(message, "digest", None) != granted.digest:
+                # The same one again is no offence: it may have been lost with a connection.
+                self._gateway.offences.by_provider(session.provider.id, "commitment-changed")
             return False
         granted.answered = True
         cost_s = (message.cpu_s, message.wall_s)
@@ -106,6 +112,10 @@ class Traffic:
         answer = ValueAnswer(message.digest, message.size_bytes)
         self._gateway.answer(session, lease, answer, cost_s)
         return True
+
+    def _is_anothers(self, lease: LeaseId) -> bool:
+        holder = self._gateway.holder_of(lease)
+        return holder is not None and holder.provider.id != self._session.provider.id
 
     def _require_allowed(self, message: m.Committed, granted: Granted) -> None:
         """Refuse a result of more bytes than allowed, before any of them is read."""

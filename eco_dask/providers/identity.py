@@ -40,6 +40,15 @@ _IN_USE = ".provider-key.in-use"
 _LABEL = b"eco_dask provider challenge\x00protocol 1\x00"
 _SUCCESSION_LABEL = b"eco_dask provider key succession\x00"
 _ID_SIZE_BYTES = 10
+#: Points of small order, in every encoding but for the sign bit of the last byte: as a key, each
+#: lets anybody make signatures that verify.
+_SMALL_ORDER = (
+    bytes(32),
+    b"\x01" + bytes(31),
+    *(bytes([first]) + b"\xff" * 30 + b"\x7f" for first in (0xEC, 0xED, 0xEE)),
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+)
 _SIGNATURE_SIZE_BYTES = 64
 
 
@@ -161,6 +170,8 @@ def provider_id_of(public_key: bytes) -> ProviderId:
 def verify_challenge(public_key: bytes, nonce: bytes, binding: bytes, signature: bytes) -> bool:
     """Tell whether the holder of ``public_key`` signed ``nonce`` and ``binding``."""
     if len(public_key) != PUBLIC_KEY_SIZE_BYTES or len(signature) != _SIGNATURE_SIZE_BYTES:
+        return False
+    if public_key[:-1] + bytes([public_key[-1] & 0x7F]) in _SMALL_ORDER:
         return False
     key = Ed25519PublicKey.from_public_bytes(public_key)
     try:

@@ -49,6 +49,18 @@ def pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey, password: bytes = b
     )
 
 
+#: The points of Ed25519 whose order divides 8, in every encoding but for the sign bit.
+WEAK_POINTS = (
+    "00" * 32,
+    "01" + "00" * 31,
+    "ec" + "ff" * 30 + "7f",
+    "ed" + "ff" * 30 + "7f",
+    "ee" + "ff" * 30 + "7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+)
+
+
 def test_the_identity_stays(tmp_path: Path) -> None:
     first = Identity.load_or_create(tmp_path / "agent")
     again = Identity.load_or_create(tmp_path / "agent")
@@ -182,3 +194,15 @@ def test_the_private_key_shows_nowhere(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Identity.load_or_create(tmp_path)
     assert secret not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("point", WEAK_POINTS)
+def test_keys_that_anybody_can_sign_for_are_refused(point: str) -> None:
+    for sign in (0, 0x80):
+        key = bytes.fromhex(point)
+        key = key[:-1] + bytes([key[-1] | sign])
+        for commitment in map(bytes.fromhex, WEAK_POINTS):
+            # Of 14 messages each, at least one would verify with every such key.
+            signed = (nonce.to_bytes(32, "big") for nonce in range(14))
+            forged = commitment + bytes(32)
+            assert not any(verify_challenge(key, nonce, b"", forged) for nonce in signed)
