@@ -20,11 +20,13 @@ import psutil
 from eco_dask.config import data_directory
 from eco_dask.errors import ConfigurationError
 from eco_dask.jupyter.links import Link
-from eco_dask.jupyter.local import LocalLinks
+from eco_dask.plugins.scheduler import MARK
 from eco_dask.providers.private_files import make_private_folder, read_private, write_private
 
 #: Folder in the data directory; each file is of one process and one coordinator.
 FOLDER = "announced"
+#: Age at which a process asks for another token; they are valid for a day.
+_RENEWED_S = 43_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +63,32 @@ def announce(client: Any = None) -> dict[str, Any] | None:
         client = client or default_client()
     except ValueError:
         return None
-    found = None if client.asynchronous else _find(client)
-    if found is None:
+    if client.asynchronous or client.status != "running":
         return None
-    link, name = found
-    write(Announced(link, name, client.scheduler.address, os.getpid()))
-    return {"id": link.id, "name": name}
+    place = _place(client)
+    if place is None or not client.get_metadata([MARK], default=False):
+        return None
+    url, name = place
+    key = Link(url).id
+    known = [each for each in announced() if (each.pid, each.link.id) == (os.getpid(), key)]
+    if not known or time.time() - known[0].at_s > _RENEWED_S:
+        token = client.sync(client.scheduler.eco_token)
+        # The kernel's own connection to the scheduler is no better protected than this token.
+        link = Link(url, token, insecure=True)
+        write(Announced(link, name, client.scheduler.address, os.getpid()))
+    return {"id": key, "name": name}
 
 
-def _find(client: Any) -> tuple[Link, str] | None:
-    folder = getattr(client.cluster, "data_directory", None)
-    if folder is not None:
-        local = LocalLinks().find(Path(folder), time.time())
-        return (local[0], str(client.cluster.name)) if local is not None else None
+def _place(client: Any) -> tuple[str, str] | None:
+    """Return the root of the scheduler's HTTP server, and what people call the network."""
     address = client.scheduler.address
-    port = client.scheduler_info().get("services", {}).get("dashboard")
     host = urlsplit(address).hostname
-    if not port or not host or not hasattr(client, "sync"):
+    port = client.scheduler_info().get("services", {}).get("dashboard")
+    if not host or not port:
         return None
-    found = client.sync(_ask_token, client)
-    scheme = "https" if client.dashboard_link.startswith("https:") else "http"
     shown = f"[{host}]" if ":" in host else host
-    return Link(f"{scheme}://{shown}:{port}", found, insecure=True), address
+    scheme = "https" if client.dashboard_link.startswith("https:") else "http"
+    return f"{scheme}://{shown}:{port}", str(getattr(client.cluster, "name", None) or address)
 
 
 def write(found: Announced, folder: Path | None = None) -> Path:
@@ -121,16 +127,7 @@ def announced(folder: Path | None = None) -> list[Announced]:
 
 def _read(path: Path) -> Announced:
     plain = json.loads(read_private(path))
-    link = Link(str(plain["url"]), plain["token"])
+    link = Link(str(plain["url"]), plain["token"], insecure=True)
     return Announced(
         link, str(plain["name"]), str(plain["scheduler"]), int(plain["pid"]), float(plain["at_s"])
     )
-
-
-async def _ask_token(client: Any) -> str | None:
-    """Ask the scheduler, which trusts whoever may connect to it; None if it is none of ours."""
-    try:
-        return str(await client.scheduler.eco_token())
-    except (AttributeError, ValueError):
-        # Dask's answer to an operation that a scheduler does not know.
-        return None

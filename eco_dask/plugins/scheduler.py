@@ -34,6 +34,9 @@ from eco_dask.types import JobId
 
 logger = logging.getLogger(__name__)
 
+#: In the scheduler's metadata: it has this plugin. Asking for an operation that a scheduler does
+#: not know would fill its log.
+MARK = "eco_dask"
 #: How long a token is valid that a client asks for, seconds.
 TOKEN_S = 86_400.0
 
@@ -75,6 +78,11 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         scheduler.handlers["eco_job"] = self.job
         scheduler.handlers["eco_jobs"] = self.list_jobs
         scheduler.handlers["eco_token"] = self.token
+        self.restart(scheduler)
+
+    def restart(self, scheduler: Scheduler) -> None:
+        """Mark the scheduler as ours, where any client may look; a restart clears it."""
+        scheduler.set_metadata([MARK], value=True)
 
     async def close(self) -> None:
         """Close the books."""
