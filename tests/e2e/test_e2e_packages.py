@@ -88,6 +88,7 @@ def test_a_module_that_nobody_has_is_an_error_that_names_who_lacks_it(client: Cl
         future.result(timeout=60)
     assert isinstance(failure.value, RemoteTaskError)
     text = str(failure.value)
-    assert "No module named 'nowhere_to_be_found' at ann (" in text
-    for words in ("bob (", "shiny (", "require={'packages': {'nowhere_to_be_found': ''}}"):
-        assert words in text
+    assert "No module named 'nowhere_to_be_found' at " in text
+    assert "require={'packages': {'nowhere_to_be_found': ''}}" in text
+    # One may be starting a runner for the new job while the others are asked.
+    assert sum(f"{owner} (" in text for owner in ("ann", "bob", "shiny")) >= 2
