@@ -1,0 +1,42 @@
+"""Names of Dask's dashboard that are not public, read in distributed 2026.8: all in one place.
+
+pages ──applications, navigation──► Dask's own Bokeh server
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import distributed.http
+from distributed import Scheduler
+from distributed.dashboard import scheduler as dashboard
+from distributed.dashboard.components.scheduler import BOKEH_THEME
+
+__all__ = ["BOKEH_THEME", "TEMPLATES_FOLDER", "add_application", "add_to_navigation"]
+
+#: Where Dask's ``base.html`` with its navigation is.
+TEMPLATES_FOLDER: Final = Path(distributed.http.__file__).with_name("templates")
+
+
+def add_application(path: str, make: Any) -> None:
+    """Serve a page on every scheduler made from now on.
+
+    ``make(scheduler, extra, document)`` fills the document of one viewer. Only what is added
+    before the scheduler is made gets into ``/individual-plots.json``, so into dask-labextension.
+    """
+    dashboard.applications[path] = make
+
+
+def add_to_navigation(scheduler: Scheduler, tab: str, entries: list[tuple[str, str]]) -> None:
+    """Add a tab to all pages of a scheduler's dashboard, and ``(path, title)`` under *More*.
+
+    Dask computes the variables of its templates once for each scheduler; every page holds the
+    same lists.
+    """
+    variables = dashboard.template_variables(scheduler)
+    if tab not in variables["pages"]:
+        variables["pages"].append(tab)
+    known = {plot["url"] for plot in variables["plots"]}
+    new = [{"url": path, "name": title} for path, title in entries if path not in known]
+    variables["plots"][:0] = new
