@@ -13,7 +13,7 @@ from distributed import Scheduler
 from distributed.dashboard import scheduler as dashboard
 from distributed.dashboard.components.scheduler import BOKEH_THEME
 
-__all__ = ["BOKEH_THEME", "TEMPLATES_FOLDER", "add_application", "add_to_navigation"]
+__all__ = ["BOKEH_THEME", "TEMPLATES_FOLDER", "add_application", "add_to_navigation", "navigation"]
 
 #: Where Dask's ``base.html`` with its navigation is.
 TEMPLATES_FOLDER: Final = Path(distributed.http.__file__).with_name("templates")
@@ -28,13 +28,19 @@ def add_application(path: str, make: Any) -> None:
     dashboard.applications[path] = make
 
 
+def navigation(scheduler: Scheduler) -> dict[str, Any]:
+    """Return what Dask's ``base.html`` wants to know."""
+    variables: dict[str, Any] = dashboard.template_variables(scheduler)
+    return variables
+
+
 def add_to_navigation(scheduler: Scheduler, tab: str, entries: list[tuple[str, str]]) -> None:
     """Add a tab to all pages of a scheduler's dashboard, and ``(path, title)`` under *More*.
 
     Dask computes the variables of its templates once for each scheduler; every page holds the
     same lists.
     """
-    variables = dashboard.template_variables(scheduler)
+    variables = navigation(scheduler)
     if tab not in variables["pages"]:
         variables["pages"].append(tab)
     known = {plot["url"] for plot in variables["plots"]}

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from eco_dask.dashboard.model import Snapshot
 from eco_dask.dashboard.pages.columns import PageData
 from eco_dask.dashboard.pages.history import History
 from eco_dask.dashboard.pages.page import Page
+from eco_dask.ledger.receipts import Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,17 @@ class Feed:
         Takes a snapshot.
     interval_s : float
         Time from one snapshot to the next.
+    receipts : coroutine function, optional
+        Reads the latest receipts of an owner.
     """
 
-    def __init__(self, build: Callable[[], Awaitable[Snapshot]], interval_s: float) -> None:
-        self._build = build
+    def __init__(
+        self,
+        build: Callable[[], Awaitable[Snapshot]],
+        interval_s: float,
+        receipts: Callable[[str], Awaitable[Sequence[Receipt]]] | None = None,
+    ) -> None:
+        self._build, self._read_receipts = build, receipts
         self.interval_s = interval_s
         #: Number of the latest snapshot; 0 before the first.
         self.tick = 0
@@ -42,13 +50,18 @@ class Feed:
         self.failure = ""
         self.history = History()
         self.snapshot: Snapshot | None = None
+        #: Latest receipts of the owners whose own page is open.
+        self.receipts: dict[str, Sequence[Receipt]] = {}
         self._pages: dict[tuple[str, str], PageData] = {}
+        self._owners_at_s: dict[str, float] = {}
         self._looked_at_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self) -> None:
-        """Say that somebody looks: snapshots are taken for a while."""
+    def watch(self, owner: str | None = None) -> None:
+        """Say that somebody looks, maybe at an owner's page: snapshots are taken for a while."""
         self._looked_at_s = time.monotonic()
+        if owner is not None:
+            self._owners_at_s[owner] = self._looked_at_s
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -61,6 +74,7 @@ class Feed:
         while time.monotonic() - self._looked_at_s < _PATIENCE * self.interval_s:
             started_at_s = time.monotonic()
             try:
+                self.receipts = await self._latest_receipts()
                 self.take(await self._build())
                 self.failure = ""
             except Exception as error:
@@ -70,6 +84,13 @@ class Feed:
                 self.tick += 1
             await asyncio.sleep(max(0.05, self.interval_s - (time.monotonic() - started_at_s)))
 
+    async def _latest_receipts(self) -> dict[str, Sequence[Receipt]]:
+        since_s = time.monotonic() - _PATIENCE * self.interval_s
+        self._owners_at_s = {o: at_s for o, at_s in self._owners_at_s.items() if at_s >= since_s}
+        if self._read_receipts is None:
+            return {}
+        return {owner: await self._read_receipts(owner) for owner in self._owners_at_s}
+
     def take(self, snapshot: Snapshot) -> None:
         """Show this snapshot from now on."""
         self.snapshot = snapshot
@@ -78,7 +99,7 @@ class Feed:
         self.tick += 1
 
     def data(self, page: Page, audience: str = "") -> PageData:
-        """Return a page's columns, computed once for all viewers of the same audience."""
+        """Return a page's columns, computed once for all viewers who may see the same."""
         if self.snapshot is None:
             return {}
         key = (page.name, audience)

@@ -177,6 +177,11 @@ def empty_html(text: str) -> str:
     return f'<div class="empty">{"".join(parts)}</div>'
 
 
+def notice_html(text: str) -> str:
+    """Return a complaint as HTML."""
+    return f'<p role="alert" style="color: var(--eco-alarm)">{escape(text)}</p>'
+
+
 def as_array(column: Any) -> Any:
     """Return numbers as an array, which travels as bytes, with NaN for what is unknown."""
     if not len(column) or any(type(each) not in _NUMBERS for each in column):

@@ -5,8 +5,7 @@ Snapshot, receipts of one owner ──provider_data──► tiles, lines, bars,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from eco_dask.dashboard.model import EnergyFigures, Owner, Snapshot
@@ -180,12 +179,10 @@ def provider_parts() -> list[Part]:
     ]  # fmt: skip
 
 
-def provider_page(owner: str, receipts: Sequence[Receipt] = ()) -> Page:
-    """Return the page of one owner."""
-    data = partial(provider_data, owner=owner, receipts=receipts)
+def provider_page(owner: str, receipts: Callable[[], Sequence[Receipt]]) -> Page:
+    """Return the page of one owner, with the receipts that there are when it is computed."""
+
+    def data(snapshot: Snapshot, history: History) -> PageData:
+        return provider_data(snapshot, history, owner, receipts())
+
     return Page("provider", "Provider", data, provider_parts)
-
-
-def owner_names(snapshot: Snapshot | None) -> Mapping[str, str]:
-    """Return all owners by name, with what to call them in a list."""
-    return {} if snapshot is None else {one.name: label(one.name) for one in snapshot.owners}

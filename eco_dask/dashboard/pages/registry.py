@@ -5,7 +5,7 @@ PAGES, PANELS ──► /eco, /eco-points, ..., /individual-eco-points, ...
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -15,20 +15,29 @@ from distributed import Scheduler
 
 from eco_dask.dashboard.pages.dask_dashboard import add_application, add_to_navigation
 from eco_dask.dashboard.pages.energy import ENERGY
-from eco_dask.dashboard.pages.feed import Feed
+from eco_dask.dashboard.pages.formats import label
 from eco_dask.dashboard.pages.jobs import JOBS
 from eco_dask.dashboard.pages.network import NETWORK
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.dashboard.pages.points import POINTS
+from eco_dask.dashboard.pages.sign_in_routes import cookie_name, routes
+from eco_dask.dashboard.pages.site import (
+    PAGES,
+    PROVIDER,
+    Site,
+    close_site,
+    open_site,
+    path_of,
+    query,
+    site_of,
+)
 from eco_dask.dashboard.pages.verification import VERIFICATION
-from eco_dask.dashboard.pages.viewers import PageView, dress, headings
-
-PAGES: Final = (NETWORK, VERIFICATION, POINTS, ENERGY, JOBS)
+from eco_dask.dashboard.pages.viewers import dress
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of a page on its own, for dask-labextension and for walls."""
+    """Parts of a page on their own, for dask-labextension and for walls."""
 
     #: Last part of its address, after ``individual-eco-``.
     name: str
@@ -44,73 +53,71 @@ PANELS: Final = (
     Panel("attempts", VERIFICATION, ("attempts", "reasons")),
     Panel("flow-of-points", POINTS, ("flow", "market")),
     Panel("power", ENERGY, ("watts",)),
-    Panel("job-progress", JOBS, ("progress",)),
+    Panel("job-progress", JOBS, ("tiles", "progress")),
 )
-
-#: Of each scheduler in this process; more than one only in tests.
-_FEEDS: dict[str, Feed] = {}
-
-
-def path_of(page: Page) -> str:
-    """Return a page's address; the first one is what the tab leads to."""
-    return "eco" if page is PAGES[0] else f"eco-{page.name}"
 
 
 def register() -> None:
     """Add all pages and panels to Dask's dashboard, for schedulers made from now on."""
     for page in PAGES:
-        add_application(f"/{path_of(page)}", partial(_page_document, page))
+        add_application(f"/{path_of(page)}", partial(_document, Panel(page.name, page), False))
     for panel in PANELS:
-        add_application(f"/individual-eco-{panel.name}", partial(_panel_document, panel))
+        add_application(f"/individual-eco-{panel.name}", partial(_document, panel, True))
 
 
-def link(scheduler: Scheduler, feed: Feed) -> Callable[[], None]:
-    """Show a scheduler's network on its pages; call what is returned when it closes."""
-    _FEEDS[scheduler.id] = feed
-    add_to_navigation(scheduler, "eco", [(path_of(page), f"Eco: {page.title}") for page in PAGES])
-
-    def unlink() -> None:
-        _FEEDS.pop(scheduler.id, None)
-        feed.close()
-
-    return unlink
+def link(scheduler: Scheduler, site: Site) -> None:
+    """Show a scheduler's network on its pages."""
+    open_site(scheduler, site)
+    paths = {path_of(page): f"Eco: {page.title}" for page in PAGES}
+    add_to_navigation(scheduler, "eco", list(paths.items()))
+    scheduler.http_application.add_handlers(".*", routes(scheduler, site.sign_ins, tuple(paths)))
 
 
-def _page_document(
-    page: Page, scheduler: Scheduler, extra: dict[str, Any], document: Document
+def unlink(scheduler: Scheduler) -> None:
+    """Show nothing any more, as the scheduler closes."""
+    close_site(scheduler)
+
+
+def _document(
+    panel: Panel, alone: bool, scheduler: Scheduler, extra: Mapping[str, Any], document: Document
 ) -> None:
-    document.title = f"Dask: {page.title} of the provider network"
-    _fill(document, PageView(page, _feed_of(scheduler), ""), "eco-page.html", page, extra)
-
-
-def _panel_document(
-    panel: Panel, scheduler: Scheduler, extra: dict[str, Any], document: Document
-) -> None:
+    """Fill the document of one viewer; called by Dask."""
     document.title = f"Dask: Eco {panel.name}"
-    view = PageView(panel.page, _feed_of(scheduler), "", panel.keys)
-    _fill(document, view, "eco-panel.html", panel.page, extra)
+    template = "eco-panel.html" if alone else "eco-page.html"
+    site = site_of(scheduler)
+    request: Any = document.session_context.request
+    cookie = request.cookies.get(cookie_name(scheduler))
+    asked, theme = query(request.arguments, "owner"), query(request.arguments, "theme")
+    scheme = theme if theme in ("light", "dark") else ""
+    variables = {
+        **extra,
+        "alone": alone,
+        "eco_pages": [{"path": path_of(each), "title": each.title} for each in PAGES],
+        "path": path_of(panel.page),
+        "scheme": scheme,
+        "suffix": f"?theme={scheme}" if scheme else "",
+        "headings": {},
+    }
+    if site is not None:
+        view = site.view(panel.page, cookie, asked, panel.keys)
+        view.attach(document)
+        variables |= {"headings": view.headings(), **_viewer(site, panel.page, cookie, asked)}
+        variables["is_partial"] = view.is_partial
+    dress(document, template, variables | {"installed": site is not None})
 
 
-def _fill(
-    document: Document, view: PageView, template: str, page: Page, extra: dict[str, Any]
-) -> None:
-    view.attach(document)
-    asked = document.session_context.request.arguments.get("theme", [b""])[0].decode()
-    scheme = asked if asked in ("light", "dark") else ""
-    dress(
-        document,
-        template,
-        {
-            **extra,
-            "headings": headings(view.parts),
-            "eco_pages": [{"path": path_of(each), "title": each.title} for each in PAGES],
-            "path": path_of(page),
-            "scheme": scheme,
-            "suffix": f"?theme={scheme}" if scheme else "",
-            "viewer": "",
-        },
-    )
-
-
-def _feed_of(scheduler: Scheduler) -> Feed:
-    return _FEEDS[scheduler.id]
+def _viewer(site: Site, page: Page, cookie: str | None, asked: str) -> dict[str, Any]:
+    """Return what the template says about who looks."""
+    scope = site.scope_of(cookie)
+    owner = site.owner_shown(scope, asked)
+    own_page = page is PROVIDER
+    choosing = own_page and scope.kind == "operator"
+    snapshot = site.feed.snapshot
+    return {
+        "signed_in": site.sign_ins.scope_of(cookie) is not None,
+        "scope": label(str(scope), 60),
+        "owner": owner or "",
+        "needs_sign_in": own_page and owner is None and not choosing,
+        "choosing": choosing,
+        "owners": sorted(one.name for one in snapshot.owners) if choosing and snapshot else [],
+    }

@@ -32,9 +32,7 @@ def routes(scheduler: Scheduler, sign_ins: SignIns, pages: Collection[str]) -> l
 
 
 class _Base(RequestHandler):
-    def initialize(
-        self, scheduler: Scheduler, sign_ins: SignIns, pages: Collection[str]
-    ) -> None:
+    def initialize(self, scheduler: Scheduler, sign_ins: SignIns, pages: Collection[str]) -> None:
         self._scheduler, self._sign_ins, self._pages = scheduler, sign_ins, pages
 
     def set_default_headers(self) -> None:

@@ -6,18 +6,19 @@ Feed ──update()──► parts ──► Bokeh's document ──► a browse
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 from bokeh.core.properties import without_property_validation
 from bokeh.document import Document
+from bokeh.models import Div
 from jinja2 import Environment, FileSystemLoader
 
 from eco_dask.dashboard.pages.dask_dashboard import BOKEH_THEME, TEMPLATES_FOLDER
 from eco_dask.dashboard.pages.feed import Feed
 from eco_dask.dashboard.pages.page import Page
-from eco_dask.dashboard.pages.parts import Part
+from eco_dask.dashboard.pages.parts import AUDIENCES, Audience, notice_html
 
 #: Ours first; Dask's hold the navigation. What strangers wrote is escaped where it is used.
 TEMPLATES: Final = Environment(  # noqa: S701  Bokeh's own HTML is inserted as it is
@@ -25,6 +26,8 @@ TEMPLATES: Final = Environment(  # noqa: S701  Bokeh's own HTML is inserted as i
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_MS_PER_S: Final = 1000
+_NOTICE: Final = "notice"
 
 
 class PageView:
@@ -37,42 +40,90 @@ class PageView:
     feed : Feed
         Where it comes from.
     audience : str
-        Those who may see the same share one computation.
+        Parts that this audience may not see are neither made nor sent.
+    share : str
+        Viewers with the same one see the same columns, computed once.
+    owner : str, optional
+        Whose own page it is.
     keys : sequence of str
         Parts to show; none for all.
+    may_look : function
+        Whether the viewer may still see it.
     """
 
-    def __init__(self, page: Page, feed: Feed, audience: str, keys: Sequence[str] = ()) -> None:
-        self._page, self._feed, self._audience = page, feed, audience
-        self.parts: list[Part] = [p for p in page.parts() if not keys or p.card.key in keys]
+    def __init__(
+        self,
+        page: Page,
+        feed: Feed,
+        audience: Audience,
+        *,
+        share: str = "",
+        owner: str | None = None,
+        keys: Sequence[str] = (),
+        may_look: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._page, self._feed, self._share, self._owner = page, feed, share, owner
+        self._may_look = may_look
+        wanted = [part for part in page.parts() if not keys or part.card.key in keys]
+        rank = AUDIENCES.index(audience)
+        self.parts = [p for p in wanted if AUDIENCES.index(p.card.least) <= rank]
+        #: Whether others see more.
+        self.is_partial = len(self.parts) < len(wanted)
+        self._notice = Div(
+            text="", visible=False, disable_math=True, name=_NOTICE, tags=["wide", "bare"], margin=0
+        )
         self._tick = 0
 
     def update(self) -> int:
         """Show the latest snapshot; return how many parts had something new to show."""
-        self._feed.watch()
+        self._feed.watch(self._owner)
         if self._feed.tick == self._tick:
             return 0
         self._tick = self._feed.tick
-        data = self._feed.data(self._page, self._audience)
-        return sum(part.show(data[part.card.key]) for part in self.parts if part.card.key in data)
+        self._say(self._feed.failure)
+        data = self._feed.data(self._page, self._share)
+        return sum(part.show(data[part.card.key]) for part in self.parts if data)
 
     def attach(self, document: Document) -> None:
         """Put the parts into a document and keep them up to date."""
+        document.add_root(self._notice)
         for part in self.parts:
             document.add_root(part.root)
         # Only the document may keep this alive: it must go when the viewer goes.
         view = weakref.ref(self)
-        document.add_periodic_callback(lambda: _update(view), round(self._feed.interval_s * 500))
-        document.add_next_tick_callback(lambda: _update(view))
         held = cast("Any", document)
         held.eco_view = self
+        document.add_next_tick_callback(lambda: _update(view))
+        # Twice in each interval, so that what is shown is never much older than one.
+        period_ms = round(self._feed.interval_s * _MS_PER_S / 2)
+        document.add_periodic_callback(lambda: _update(view), period_ms)
+
+    def headings(self) -> dict[str, dict[str, Any]]:
+        """Return what stands over each part; tiles need no heading."""
+        found = {
+            p.card.key: {"title": p.card.title, "says": p.card.says, "shown": bool(p.card.says)}
+            for p in self.parts
+        }
+        return found | {_NOTICE: {"title": "Notice", "says": "", "shown": False}}
+
+    def refresh(self) -> None:
+        """Update, or take everything away from a viewer whose right ended."""
+        if self._may_look():
+            self.update()
+        elif (document := self._notice.document) is not None:
+            document.clear()
+
+    def _say(self, failure: str) -> None:
+        text = notice_html(f"The figures could not be brought up to date: {failure}")
+        self._notice.text = text if failure else ""
+        self._notice.visible = bool(failure)
 
 
 @without_property_validation  # type: ignore[untyped-decorator]
 def _update(view: weakref.ref[PageView]) -> None:
     found = view()
     if found is not None:
-        found.update()
+        found.refresh()
 
 
 def dress(document: Document, template: str, variables: Mapping[str, Any]) -> None:
@@ -80,15 +131,3 @@ def dress(document: Document, template: str, variables: Mapping[str, Any]) -> No
     document.template = TEMPLATES.get_template(template)
     document.template_variables.update(variables)
     document.theme = BOKEH_THEME
-
-
-def headings(parts: Sequence[Part]) -> dict[str, dict[str, Any]]:
-    """Return what stands over each part; tiles need no heading."""
-    return {
-        part.card.key: {
-            "title": part.card.title,
-            "says": part.card.says,
-            "shown": bool(part.card.says),
-        }
-        for part in parts
-    }
