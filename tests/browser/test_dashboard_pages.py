@@ -232,7 +232,7 @@ def test_an_address_may_choose_the_colours(shown, new_page, dialogs, theme):
 def frames_of(page) -> list[str | bytes]:
     """Everything that the server sends to a page after its HTML."""
     found: list[str | bytes] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", found.append))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: found.append(frame)))
     return found
 
 
