@@ -33,6 +33,8 @@ from eco_dask.shown_cluster import ShownCluster
 _QUICK_START: dict[str, Any] = {
     "eco-dask.gateway.benchmark-steps": 8,
     "eco-dask.gateway.benchmark-size": 256,
+    # Providers and their owners are the user's own.
+    "eco-dask.dashboard.open-to": "operator",
 }
 
 

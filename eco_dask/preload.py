@@ -12,7 +12,12 @@ from typing import Any
 
 from distributed import Scheduler, Worker
 
+from eco_dask.dashboard.showing import add_pages
+
 logger = logging.getLogger(__name__)
+
+# Dask imports a preload before the scheduler's dashboard is made, and sets it up after.
+add_pages()
 
 
 async def dask_setup(service: Any) -> None:

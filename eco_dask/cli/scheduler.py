@@ -26,6 +26,7 @@ from eco_dask.cli.running import (
     set_up_logging,
 )
 from eco_dask.config import data_directory, database_url
+from eco_dask.dashboard.showing import add_pages
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.circle import CircleSecurity, restrict
 from eco_dask.plugins.scheduler import EcoSchedulerPlugin
@@ -212,6 +213,7 @@ class Coordinator:
         dask.config.set({"distributed.scheduler.allowed-failures": 1000})
         try:
             self._security = choose_security(options)
+            add_pages()
             async with Scheduler(
                 host=options.host,
                 port=options.port,

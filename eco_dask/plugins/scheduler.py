@@ -17,6 +17,7 @@ from distributed import Scheduler, SchedulerPlugin
 from eco_dask.config import data_directory, database_url
 from eco_dask.dashboard.presence import GatewayView, Presence
 from eco_dask.dashboard.progress import JobProgress, Progress
+from eco_dask.dashboard.showing import show
 from eco_dask.dashboard.view import TICK_S, View
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
 from eco_dask.gateway.executor import refusal
@@ -73,6 +74,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._scheduler = scheduler
         self._own_energy = await OwnEnergy.open(self.ledger, scheduler.id)
         self.view = View(scheduler, self.progress, self._presence, self._engine, self.registry)
+        self._hide = show(scheduler, self.view, TokenStore(self._engine))
         scheduler.handlers["eco_network"] = self.network
         scheduler.handlers["eco_snapshot"] = self.snapshot
         scheduler.handlers["eco_job"] = self.job
@@ -86,6 +88,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def close(self) -> None:
         """Close the books."""
+        self._hide()
         await self._own_energy.close()
         self._engine.dispose()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
 from distributed import Scheduler
+from playwright.sync_api import TimeoutError as NotYet
 
 from eco_dask.dashboard.model import Snapshot
 from eco_dask.dashboard.pages import registry
@@ -48,8 +51,8 @@ class Shown:
         reasons = (ReceiptReason.AGREED, ReceiptReason.EXPIRED, ReceiptReason.DISSENTED)
         return [
             Receipt(
-                f"lease-{n}", f"ballot-{n}", "job-a", "matmul", f"{n:04d}c0ffee", owner, reason,
-                1.25, 2.5, 1.1, 1100 if reason is ReceiptReason.AGREED else 0,
+                f"lease-{n}", f"ballot-{n}", "job-a", "matmul", f"000{n % 2 * 3}c0ffee",
+                owner, reason, 1.25, 2.5, 1.1, 1100 if reason == "agreed" else 0,
                 snapshots.AT_S - 60 * n, b"digest",
             )
             for n, reason in enumerate(reasons * 3)
@@ -180,17 +183,13 @@ def test_tooltips_show_hostile_names_as_text(shown, new_page, dialogs):
     page = open_page(new_page, dialogs, shown, "individual-eco-job-progress")
     page.locator(".bk-Figure").first.wait_for()
     box = page.locator(".bk-Figure").first.bounding_box()
-    tooltip = page.locator(".bk-tooltip-content, .bk-Tooltip").first
-
-    def seen() -> bool:
-        page.mouse.move(box["x"] + 0.5 * box["width"] + 1, box["y"] + box["height"] / 3)
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 3)
-        return tooltip.is_visible()
-
-    for _ in range(50):
-        if seen():
+    tooltip = page.locator(".bk-Tooltip").first
+    # Down through the bars, wherever they are drawn.
+    for height in [box["height"] * (10 + step) / 50 for step in range(30)]:
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + height, steps=3)
+        with contextlib.suppress(NotYet):
+            tooltip.wait_for(timeout=250)
             break
-        page.wait_for_timeout(100)
     assert "alert" in tooltip.inner_text()
     assert page.locator(PLANTED).count() == 0
     assert dialogs == []
@@ -232,7 +231,9 @@ def test_an_address_may_choose_the_colours(shown, new_page, dialogs, theme):
 def frames_of(page) -> list[str | bytes]:
     """Everything that the server sends to a page after its HTML."""
     found: list[str | bytes] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: found.append(frame)))
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda frame: found.append(frame))
+    )
     return found
 
 

@@ -13,7 +13,14 @@ from distributed import Scheduler
 from distributed.dashboard import scheduler as dashboard
 from distributed.dashboard.components.scheduler import BOKEH_THEME
 
-__all__ = ["BOKEH_THEME", "TEMPLATES_FOLDER", "add_application", "add_to_navigation", "navigation"]
+__all__ = [
+    "BOKEH_THEME",
+    "TEMPLATES_FOLDER",
+    "add_application",
+    "add_to_navigation",
+    "navigation",
+    "serves",
+]
 
 #: Where Dask's ``base.html`` with its navigation is.
 TEMPLATES_FOLDER: Final = Path(distributed.http.__file__).with_name("templates")
@@ -26,6 +33,12 @@ def add_application(path: str, make: Any) -> None:
     before the scheduler is made gets into ``/individual-plots.json``, so into dask-labextension.
     """
     dashboard.applications[path] = make
+
+
+def serves(scheduler: Scheduler, path: str) -> bool:
+    """Whether a scheduler's dashboard has a page; without a dashboard it has none."""
+    served = getattr(scheduler.http_application, "applications", ())
+    return any(path in getattr(app, "app_paths", ()) for app in served)
 
 
 def navigation(scheduler: Scheduler) -> dict[str, Any]:

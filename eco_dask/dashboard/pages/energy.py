@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eco_dask.dashboard.model import Baseline, Energy, EnergyFigures, Job, Snapshot
-from eco_dask.dashboard.pages.charts import Bars, Lines, Ranges, Series
+from eco_dask.dashboard.pages.bars import Bars, Ranges
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.formats import (
@@ -23,6 +24,7 @@ from eco_dask.dashboard.pages.formats import (
     watt_hours,
 )
 from eco_dask.dashboard.pages.history import TIERS, History
+from eco_dask.dashboard.pages.lines import Lines
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.dashboard.pages.parts import Card, Part, Tiles
 from eco_dask.dashboard.pages.tables import Field, Table
@@ -179,16 +181,35 @@ def _job_row(job: Job) -> tuple[Any, ...]:
     )
 
 
+_POWERS = tuple(
+    Series(f"watts_{tier.value}", f"{tier.label} ({tier.value})", colour)
+    for tier, colour in zip(Tier, _TIER_COLOURS, strict=True)
+)
+_USES = (
+    Series("useful", "useful", GREEN),
+    Series("verification", "verification", PURPLE),
+    Series("wasted", "wasted", RED),
+)
+_TABLE_FIELDS = (
+    Field("job", "Job", width_px=200),
+    Field("reserved_wh", "Energy (Wh)", "wh", 100),
+    Field("marginal_wh", "Marginal (Wh)", "wh", 100),
+    Field("verification_wh", "Verification (Wh)", "wh", 110),
+    Field("wasted_wh", "Wasted (Wh)", "wh", 100),
+    Field("low", "CO2e, low (g)", "grams", 100),
+    Field("central", "likely (g)", "grams", 90),
+    Field("high", "high (g)", "grams", 90),
+    Field("tier", "Class", width_px=60),
+)
+
+
 def energy_parts() -> list[Part]:
     """Return the page's parts."""
     return [
         Tiles(Card("tiles", "Energy", wide=True)),
         Lines(
             Card("watts", "Power", "At the wall, by the class of its meters.", _NOTHING, wide=True),
-            [
-                Series(f"watts_{tier.value}", f"{tier.label} ({tier.value})", colour)
-                for tier, colour in zip(Tier, _TIER_COLOURS, strict=True)
-            ],
+            _POWERS,
             "watts",
         ),
         Bars(
@@ -215,11 +236,7 @@ def energy_parts() -> list[Part]:
                 _NOTHING,
                 least="recruiter",
             ),
-            [
-                Series("useful", "useful", GREEN),
-                Series("verification", "verification", PURPLE),
-                Series("wasted", "wasted", RED),
-            ],
+            _USES,
             "Wh",
             [("CO2e", "gco2e")],
         ),
@@ -232,17 +249,7 @@ def energy_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("job", "Job", width_px=200),
-                Field("reserved_wh", "Energy (Wh)", "wh", 100),
-                Field("marginal_wh", "Marginal (Wh)", "wh", 100),
-                Field("verification_wh", "Verification (Wh)", "wh", 110),
-                Field("wasted_wh", "Wasted (Wh)", "wh", 100),
-                Field("low", "CO2e, low (g)", "grams", 100),
-                Field("central", "likely (g)", "grams", 90),
-                Field("high", "high (g)", "grams", 90),
-                Field("tier", "Class", width_px=60),
-            ],
+            _TABLE_FIELDS,
         ),
         Table(
             Card(

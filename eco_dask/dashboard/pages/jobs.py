@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from eco_dask.dashboard.model import Job, Snapshot
-from eco_dask.dashboard.pages.charts import Bars, Series
+from eco_dask.dashboard.pages.bars import Bars
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import GREEN, GREY, ORANGE, RED
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.formats import (
@@ -143,6 +144,26 @@ def asked(job: Job) -> str:
     return f"quorum {job.quorum}" if job.quorum is not None else "the default"
 
 
+_JOBS_FIELDS = (
+    Field("job", "Job", width_px=170),
+    Field("state", "State", width_px=80),
+    Field("started", "Started (UTC)", width_px=115),
+    Field("took", "Took", width_px=85),
+    Field("left", "Time left", width_px=85),
+    Field("tasks", "Tasks", "count", 60),
+    Field("done", "Done", "count", 60),
+    Field("erred", "Failed", "count", 60),
+    Field("per_task", "Attempts per task", "number", 80),
+    Field("spent", "Spent (points)", "points", 90),
+    Field("budget", "Budget (points)", "points", 90),
+    Field("asked", "Asked for", width_px=115),
+    Field("worst", "Worst error", "chance", 75),
+    Field("wh", "Energy (Wh)", "wh", 75),
+    Field("gco2e", "CO2e (g)", "grams", 75),
+    Field("id", "Id", width_px=120),
+)
+
+
 def jobs_parts() -> list[Part]:
     """Return the page's parts."""
     return [
@@ -184,24 +205,7 @@ def jobs_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("job", "Job", width_px=170),
-                Field("state", "State", width_px=80),
-                Field("started", "Started (UTC)", width_px=115),
-                Field("took", "Took", width_px=85),
-                Field("left", "Time left", width_px=85),
-                Field("tasks", "Tasks", "count", 60),
-                Field("done", "Done", "count", 60),
-                Field("erred", "Failed", "count", 60),
-                Field("per_task", "Attempts per task", "number", 80),
-                Field("spent", "Spent (points)", "points", 90),
-                Field("budget", "Budget (points)", "points", 90),
-                Field("asked", "Asked for", width_px=115),
-                Field("worst", "Worst error", "chance", 75),
-                Field("wh", "Energy (Wh)", "wh", 75),
-                Field("gco2e", "CO2e (g)", "grams", 75),
-                Field("id", "Id", width_px=120),
-            ],
+            _JOBS_FIELDS,
         ),
     ]
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eco_dask.dashboard.model import Provider, Snapshot
-from eco_dask.dashboard.pages.charts import Bars, Lines, Series
+from eco_dask.dashboard.pages.bars import Bars
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import BLUE, GREEN, GREY, ORANGE, RED, SKY
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.formats import count, in_points, label, share, unique
 from eco_dask.dashboard.pages.history import History
+from eco_dask.dashboard.pages.lines import Lines
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.dashboard.pages.parts import Card, Part, Tiles
 from eco_dask.dashboard.pages.tables import Field, Table
@@ -142,6 +144,31 @@ def _row(provider: Provider) -> tuple[Any, ...]:
     )
 
 
+_PROVIDERS_FIELDS = (
+    Field("id", "Provider", width_px=130),
+    Field("owner", "Owner", width_px=130),
+    Field("role", "Role", width_px=70),
+    Field("state", "State", width_px=70),
+    Field("slots", "Slots", "count", 60),
+    Field("leases", "Leases", "count", 60),
+    Field("score", "Speed (ref. cores)", "number", 110),
+    Field("tasks", "Tasks", "count", 70),
+    Field("agreed", "Agreed", "count", 70),
+    Field("dissented", "Dissented", "count", 75),
+    Field("posted_points", "Paid (points)", "points", 100),
+    Field("strikes", "Strikes", "count", 60),
+    Field("reasons", "Struck for", width_px=150),
+    Field("machine", "Machine", width_px=190),
+)
+
+_GATEWAYS_FIELDS = (
+    Field("name", "Name", width_px=160),
+    Field("address", "Address", width_px=260),
+    Field("slots", "Slots offered to Dask", "count"),
+    Field("providers", "Providers", "count"),
+)
+
+
 def network_parts() -> list[Part]:
     """Return the page's parts."""
     return [
@@ -180,22 +207,7 @@ def network_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("id", "Provider", width_px=130),
-                Field("owner", "Owner", width_px=130),
-                Field("role", "Role", width_px=70),
-                Field("state", "State", width_px=70),
-                Field("slots", "Slots", "count", 60),
-                Field("leases", "Leases", "count", 60),
-                Field("score", "Speed (ref. cores)", "number", 110),
-                Field("tasks", "Tasks", "count", 70),
-                Field("agreed", "Agreed", "count", 70),
-                Field("dissented", "Dissented", "count", 75),
-                Field("posted_points", "Paid (points)", "points", 100),
-                Field("strikes", "Strikes", "count", 60),
-                Field("reasons", "Struck for", width_px=150),
-                Field("machine", "Machine", width_px=190),
-            ],
+            _PROVIDERS_FIELDS,
         ),
         Table(
             Card(
@@ -206,12 +218,7 @@ def network_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("name", "Name", width_px=160),
-                Field("address", "Address", width_px=260),
-                Field("slots", "Slots offered to Dask", "count"),
-                Field("providers", "Providers", "count"),
-            ],
+            _GATEWAYS_FIELDS,
         ),
     ]
 

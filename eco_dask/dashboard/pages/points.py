@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eco_dask.dashboard.model import Points, Snapshot
-from eco_dask.dashboard.pages.charts import Bars, Lines, Series
+from eco_dask.dashboard.pages.bars import Bars
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import BLUE, GREEN, GREY, ORANGE
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.formats import (
@@ -21,6 +22,7 @@ from eco_dask.dashboard.pages.formats import (
     unique,
 )
 from eco_dask.dashboard.pages.history import History
+from eco_dask.dashboard.pages.lines import Lines
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.dashboard.pages.parts import Card, Part, Tiles
 from eco_dask.dashboard.pages.tables import Field, Table
@@ -97,6 +99,24 @@ def _zeros(found: Points) -> Mapping[str, list[Any]]:
     )
 
 
+_ZEROS_FIELDS = (
+    Field("reason", "Reason", width_px=110),
+    Field("attempts", "Attempts", "count", 70),
+    Field("explanation", "What it means", width_px=420),
+)
+
+_OWNERS_FIELDS = (
+    Field("owner", "Owner", width_px=180),
+    Field("connected", "Providers connected", "count", 120),
+    Field("known", "known", "count", 70),
+    Field("tasks", "Tasks", "count"),
+    Field("agreed", "Agreed", "count"),
+    Field("dissented", "Dissented", "count"),
+    Field("posted", "Paid (points)", "points", 110),
+    Field("pending", "Pending (points)", "points", 110),
+)
+
+
 def points_parts() -> list[Part]:
     """Return the page's parts."""
     return [
@@ -133,11 +153,7 @@ def points_parts() -> list[Part]:
                 "Every attempt has a receipt with a reason.",
                 "Every attempt so far was paid.",
             ),
-            [
-                Field("reason", "Reason", width_px=110),
-                Field("attempts", "Attempts", "count", 70),
-                Field("explanation", "What it means", width_px=420),
-            ],
+            _ZEROS_FIELDS,
         ),
         Table(
             Card(
@@ -148,16 +164,7 @@ def points_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("owner", "Owner", width_px=180),
-                Field("connected", "Providers connected", "count", 120),
-                Field("known", "known", "count", 70),
-                Field("tasks", "Tasks", "count"),
-                Field("agreed", "Agreed", "count"),
-                Field("dissented", "Dissented", "count"),
-                Field("posted", "Paid (points)", "points", 110),
-                Field("pending", "Pending (points)", "points", 110),
-            ],
+            _OWNERS_FIELDS,
         ),
     ]
 

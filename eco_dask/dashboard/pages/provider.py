@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from eco_dask.dashboard.model import EnergyFigures, Owner, Snapshot
-from eco_dask.dashboard.pages.charts import Bars, Series
+from eco_dask.dashboard.pages.bars import Bars
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import GREEN, ORANGE, PURPLE
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.energy import carbon_range, tier_label
@@ -129,6 +130,35 @@ def _receipt_row(one: Receipt) -> tuple[Any, ...]:
     )
 
 
+_MACHINES_FIELDS = (
+    Field("id", "Machine", width_px=130),
+    Field("state", "State", width_px=70),
+    Field("slots", "Slots", "count", 60),
+    Field("leases", "Leases", "count", 65),
+    Field("score", "Speed (ref. cores)", "number", 85),
+    Field("tasks", "Attempts", "count", 75),
+    Field("agreed", "Agreed", "count", 70),
+    Field("dissented", "Dissented", "count", 85),
+    Field("posted", "Paid (points)", "points", 85),
+    Field("pending", "Pending (points)", "points", 85),
+    Field("strikes", "Strikes", "count", 65),
+    Field("reasons", "Struck for", width_px=150),
+    Field("wh", "Energy (Wh)", "wh", 80),
+    Field("machine", "What it is", width_px=170),
+)
+
+_RECEIPTS_FIELDS = (
+    Field("at", "Time (UTC)", width_px=140),
+    Field("provider", "Machine", width_px=120),
+    Field("kind", "Kind of task", width_px=130),
+    Field("reason", "Reason", width_px=105),
+    Field("points", "Points", "points", 75),
+    Field("cpu_s", "CPU (s)", "points", 75),
+    Field("work_units", "Work (ref.-core-s)", "points", 100),
+    Field("explanation", "What it means", width_px=420),
+)
+
+
 def provider_parts() -> list[Part]:
     """Return the page's parts."""
     return [
@@ -145,36 +175,12 @@ def provider_parts() -> list[Part]:
         ),
         Table(
             Card("machines", "Machines", "Click a heading to sort.", _NO_MACHINES, wide=True),
-            [
-                Field("id", "Machine", width_px=130),
-                Field("state", "State", width_px=70),
-                Field("slots", "Slots", "count", 60),
-                Field("leases", "Leases", "count", 65),
-                Field("score", "Speed (ref. cores)", "number", 85),
-                Field("tasks", "Attempts", "count", 75),
-                Field("agreed", "Agreed", "count", 70),
-                Field("dissented", "Dissented", "count", 85),
-                Field("posted", "Paid (points)", "points", 85),
-                Field("pending", "Pending (points)", "points", 85),
-                Field("strikes", "Strikes", "count", 65),
-                Field("reasons", "Struck for", width_px=150),
-                Field("wh", "Energy (Wh)", "wh", 80),
-                Field("machine", "What it is", width_px=170),
-            ],
+            _MACHINES_FIELDS,
         ),
         Table(
             Card("receipts", "Latest receipts", "Also for what paid nothing, and why.",
                  _NO_RECEIPTS, wide=True),
-            [
-                Field("at", "Time (UTC)", width_px=140),
-                Field("provider", "Machine", width_px=120),
-                Field("kind", "Kind of task", width_px=130),
-                Field("reason", "Reason", width_px=105),
-                Field("points", "Points", "points", 75),
-                Field("cpu_s", "CPU (s)", "points", 75),
-                Field("work_units", "Work (ref.-core-s)", "points", 100),
-                Field("explanation", "What it means", width_px=420),
-            ],
+            _RECEIPTS_FIELDS,
         ),
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ PAGES, PANELS ──► /eco, /eco-points, ..., /individual-eco-points, ...
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from bokeh.document import Document
 from distributed import Scheduler
 
-from eco_dask.dashboard.pages.dask_dashboard import add_application, add_to_navigation
+from eco_dask.dashboard.pages.dask_dashboard import add_application, add_to_navigation, serves
 from eco_dask.dashboard.pages.energy import ENERGY
 from eco_dask.dashboard.pages.formats import label
 from eco_dask.dashboard.pages.jobs import JOBS
@@ -33,6 +33,7 @@ from eco_dask.dashboard.pages.site import (
 )
 from eco_dask.dashboard.pages.verification import VERIFICATION
 from eco_dask.dashboard.pages.viewers import dress
+from eco_dask.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Panel:
     keys: tuple[str, ...] = field(default=())
 
 
+#: Of all pages, in the order of the navigation.
+NAMES: Final = tuple(page.name for page in PAGES)
 PANELS: Final = (
     *(Panel(page.name, page) for page in PAGES),
     Panel("load", NETWORK, ("load",)),
@@ -57,19 +60,38 @@ PANELS: Final = (
 )
 
 
-def register() -> None:
-    """Add all pages and panels to Dask's dashboard, for schedulers made from now on."""
+def register(names: Collection[str] = NAMES) -> None:
+    """Add pages and their panels to Dask's dashboard, for schedulers made from now on.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no page of that name.
+    """
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        raise ConfigurationError(
+            f"the dashboard has no page {', '.join(sorted(unknown))!r}; there are "
+            f"{', '.join(NAMES)}"
+        )
     for page in PAGES:
-        add_application(f"/{path_of(page)}", partial(_document, Panel(page.name, page), False))
+        if page.name in names:
+            add_application(f"/{path_of(page)}", partial(_document, Panel(page.name, page), False))
     for panel in PANELS:
-        add_application(f"/individual-eco-{panel.name}", partial(_document, panel, True))
+        if panel.page.name in names:
+            add_application(f"/individual-eco-{panel.name}", partial(_document, panel, True))
+
+
+def served(scheduler: Scheduler) -> list[Page]:
+    """Return the pages that a scheduler's dashboard has."""
+    return [page for page in PAGES if serves(scheduler, f"/{path_of(page)}")]
 
 
 def link(scheduler: Scheduler, site: Site) -> None:
     """Show a scheduler's network on its pages."""
     open_site(scheduler, site)
-    paths = {path_of(page): f"Eco: {page.title}" for page in PAGES}
-    add_to_navigation(scheduler, "eco", list(paths.items()))
+    paths = {path_of(page): f"Eco: {page.title}" for page in served(scheduler)}
+    add_to_navigation(scheduler, next(iter(paths)), list(paths.items()))
     scheduler.http_application.add_handlers(".*", routes(scheduler, site.sign_ins, tuple(paths)))
 
 
@@ -92,7 +114,7 @@ def _document(
     variables = {
         **extra,
         "alone": alone,
-        "eco_pages": [{"path": path_of(each), "title": each.title} for each in PAGES],
+        "eco_pages": [{"path": path_of(each), "title": each.title} for each in served(scheduler)],
         "path": path_of(panel.page),
         "scheme": scheme,
         "suffix": f"?theme={scheme}" if scheme else "",

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eco_dask.dashboard.model import Snapshot, Verification
-from eco_dask.dashboard.pages.charts import Bars, Distribution, Lines, Series
+from eco_dask.dashboard.pages.bars import Bars, Distribution
+from eco_dask.dashboard.pages.charts import Series
 from eco_dask.dashboard.pages.colours import PURPLE
 from eco_dask.dashboard.pages.columns import PageData, Tile, columns, tiles
 from eco_dask.dashboard.pages.formats import chance, clock, count, label, ratio, share, unique
 from eco_dask.dashboard.pages.history import History
+from eco_dask.dashboard.pages.lines import Lines
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.dashboard.pages.parts import Card, Part, Tiles
 from eco_dask.dashboard.pages.tables import Field, Table
@@ -98,6 +100,24 @@ def reason_columns(by_reason: Mapping[str, int]) -> Mapping[str, list[Any]]:
     )
 
 
+_STRIKES_FIELDS = (
+    Field("at", "Time (UTC)", width_px=140),
+    Field("owner", "Owner", width_px=110),
+    Field("provider", "Provider", width_px=120),
+    Field("reason", "Reason", width_px=160),
+)
+
+_KINDS_FIELDS = (
+    Field("kind", "Kind", width_px=260),
+    Field("accepted", "Accepted", "count"),
+    Field("attempts", "Attempts", "count"),
+    Field("per_task", "Attempts per task", "number", 110),
+    Field("cpu_s", "CPU time (s)", "number", 100),
+    Field("work_units", "Work paid (ref.-core-s)", "number", 140),
+    Field("dissented", "Dissented", "count"),
+)
+
+
 def verification_parts() -> list[Part]:
     """Return the page's parts."""
     return [
@@ -130,12 +150,7 @@ def verification_parts() -> list[Part]:
                 "Nobody.",
                 least="recruiter",
             ),
-            [
-                Field("at", "Time (UTC)", width_px=140),
-                Field("owner", "Owner", width_px=110),
-                Field("provider", "Provider", width_px=120),
-                Field("reason", "Reason", width_px=160),
-            ],
+            _STRIKES_FIELDS,
         ),
         Table(
             Card(
@@ -146,15 +161,7 @@ def verification_parts() -> list[Part]:
                 wide=True,
                 least="recruiter",
             ),
-            [
-                Field("kind", "Kind", width_px=260),
-                Field("accepted", "Accepted", "count"),
-                Field("attempts", "Attempts", "count"),
-                Field("per_task", "Attempts per task", "number", 110),
-                Field("cpu_s", "CPU time (s)", "number", 100),
-                Field("work_units", "Work paid (ref.-core-s)", "number", 140),
-                Field("dissented", "Dissented", "count"),
-            ],
+            _KINDS_FIELDS,
         ),
     ]
 
