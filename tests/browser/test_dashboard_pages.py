@@ -183,7 +183,7 @@ def test_tooltips_show_hostile_names_as_text(shown, new_page, dialogs):
     page = open_page(new_page, dialogs, shown, "individual-eco-job-progress")
     page.locator(".bk-Figure").first.wait_for()
     box = page.locator(".bk-Figure").first.bounding_box()
-    tooltip = page.locator(".bk-Tooltip").first
+    tooltip = page.locator(".bk-tooltip-content").first
     # Down through the bars, wherever they are drawn.
     for height in [box["height"] * (10 + step) / 50 for step in range(30)]:
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + height, steps=3)
