@@ -63,5 +63,5 @@ class ShownCluster(Cluster):
         )
 
     async def _network(self) -> Mapping[str, Any] | None:
-        found = await self.scheduler_comm.eco_snapshot()
+        found = await self.scheduler_comm.eco_snapshot(lists=False)
         return found["network"] if isinstance(found, Mapping) else None

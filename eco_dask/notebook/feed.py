@@ -86,7 +86,7 @@ async def snapshot_of(client: Client) -> Mapping[str, Any]:
     """
     if client.scheduler is None:
         raise ConfigurationError("the client is closed; make another one")
-    found = await client.scheduler.eco_snapshot()
+    found = await client.scheduler.eco_snapshot(lists=False)
     if not isinstance(found, Mapping):
         raise ConfigurationError(
             f"the scheduler at {client.scheduler.address} has no eco_dask plugin; start it by "

@@ -145,12 +145,15 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     # ------------------------------------------------------------------ what clients may ask
 
-    async def snapshot(self, age_s: float = TICK_S) -> dict[str, Any]:
+    async def snapshot(self, age_s: float = TICK_S, lists: bool = True) -> dict[str, Any]:
         """Return the network as every screen shows it: see :mod:`eco_dask.dashboard.model`.
 
-        Without what owners are believed: that is for the operator's tokens.
+        Without what owners are believed: that is for the operator's tokens. ``lists=False`` leaves
+        out the lists of providers and owners, which are most of it in a large network.
         """
         found = await self.view.snapshot(age_s)
+        if not lists:
+            found = replace(found, providers=(), owners=())
         verification = replace(found.verification, credibility_bins=None)
         return replace(found, verification=verification).to_plain()
 

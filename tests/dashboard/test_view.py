@@ -49,6 +49,7 @@ async def test_an_empty_network_has_a_snapshot(client, scheduler, plugin) -> Non
     assert found.energy.reserved_uj is None
     assert found.energy.unknown
     assert Snapshot.from_plain(await client.scheduler.eco_snapshot()) == found
+    assert (await client.scheduler.eco_snapshot(lists=False)).keys() == found.to_plain().keys()
 
 
 @with_plugin
