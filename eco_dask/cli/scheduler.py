@@ -217,7 +217,7 @@ class Coordinator:
             async with Scheduler(
                 host=options.host,
                 port=options.port,
-                dashboard_address=options.dashboard_address,
+                dashboard_address=options.dashboard_address or "127.0.0.1:0",
                 dashboard=options.dashboard_address is not None,
                 security=self._security,
             ) as scheduler:

@@ -81,7 +81,10 @@ def hold_lock(path: Path, *, wait: bool) -> FileLock:
     ConfigurationError
         Another process holds it; the message names its pid.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         _lock(descriptor, wait=wait)
         os.ftruncate(descriptor, 0)
@@ -90,7 +93,7 @@ def hold_lock(path: Path, *, wait: bool) -> FileLock:
     except OSError as error:
         os.close(descriptor)
         if error.errno not in _HELD:
-            raise
+            raise _unwritable(path, error) from error
         holder = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
         raise ConfigurationError(
             f"{path.parent} is in use by process {holder}: stop that process, or choose another "
@@ -120,18 +123,36 @@ def make_private_folder(folder: Path) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path``, mode 0600; a crash leaves the old file or the new one."""
+    """Put ``content`` at ``path``, mode 0600; a crash leaves the old file or the new one.
+
+    Raises
+    ------
+    ConfigurationError
+        The disk is full, or this user may not write there; the old file is as it was.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot write {path}: {error.strerror}; make room or make the folder writable for this "
+        "user, or choose another folder"
+    )
 
 
 def read_private(path: Path) -> bytes:
