@@ -10,7 +10,8 @@ import re
 #: Control characters other than newline and tab, and the bidirectional overrides that can make a
 #: log line read backwards (Unicode TR 36).
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069"
+    r"\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 
 

@@ -25,6 +25,7 @@ from eco_dask.providers.certificates import check_fingerprint, client_context
 from eco_dask.providers.detect import software
 from eco_dask.providers.identity import Identity
 from eco_dask.providers.link import JoinLink
+from eco_dask.text import line
 from eco_dask.wire import messages as m
 from eco_dask.wire.frames import decode_frame
 from eco_dask.wire.limits import WireLimits
@@ -132,9 +133,9 @@ class Connection:
                 case m.Welcome():
                     return message
                 case m.Refused(code, text):
-                    raise RegistrationError(code, text)
+                    raise RegistrationError(line(code, 64), line(text, 1000))
                 case m.Goodbye(reason):
-                    raise ConnectionError(f"the gateway said goodbye: {reason}")
+                    raise ConnectionError(f"the gateway said goodbye: {line(reason)}")
         raise ConnectionError("the gateway closed the connection during the handshake")
 
     def _introduce(self, nonce: bytes, session: bytes) -> None:

@@ -6,6 +6,7 @@ import logging
 from contextlib import nullcontext
 
 from eco_dask.errors import ValueCodecError
+from eco_dask.text import line
 from eco_dask.types import Digest
 from eco_dask.values import EncodedValue
 from eco_dask.values.unsafe import pickles_refused
@@ -31,6 +32,6 @@ def decodable(data: bytes | bytearray, *, unsafe: bool) -> EncodedValue | None:
         with nullcontext() if unsafe else pickles_refused():
             value.decode()
     except ValueCodecError as error:
-        logger.warning("A provider's value does not decode: %s", error)
+        logger.warning("A provider's value does not decode: %s", line(str(error)))
         return None
     return value

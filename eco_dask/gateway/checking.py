@@ -21,6 +21,7 @@ import numpy as np
 from eco_dask.engine import events as ev
 from eco_dask.errors import ValueCodecError
 from eco_dask.gateway.calls import KnownCall
+from eco_dask.text import line
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
 from eco_dask.values.registered import has_registered
@@ -115,7 +116,9 @@ class Checking:
             return
         self.forget(check.lease)
         if isinstance(verdict, Failed):
-            logger.info("The answer of lease %s fails its check: %s", check.lease, verdict.reason)
+            logger.info(
+                "The answer of lease %s fails its check: %s", check.lease, line(verdict.reason)
+            )
         chance = secrets.randbits(64)
         self._feed(ev.CheckArrived(check.lease, verdict, self._now_s(), chance))
 
@@ -156,5 +159,5 @@ def verdict_on(call: KnownCall, value: EncodedValue, seed: bytes) -> CheckVerdic
         return NotApplicable(f"a value that does not decode: {error}")
     except Exception as error:  # noqa: BLE001  whatever it is, the answer may be right
         # Perhaps by a recruiter's arguments, so no traceback each time.
-        logger.warning("A check broke: %r", error)
+        logger.warning("A check broke: %s", line(repr(error)))
         return NotApplicable(f"the check broke: {type(error).__name__}")

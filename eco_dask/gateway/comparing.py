@@ -19,6 +19,7 @@ from typing import Any
 from eco_dask.errors import ValueCodecError
 from eco_dask.gateway.session import Session
 from eco_dask.sketches import sketch_or_digest
+from eco_dask.text import line
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.compare import Agrees, agree
@@ -153,7 +154,7 @@ class Comparing:
                 return await asyncio.to_thread(sketch_or_digest, value, seed, m.SKETCHED_BYTES_MAX)
             except ValueCodecError as error:
                 # It decodes and yet is not of the codec's making: no honest runner writes that.
-                logger.warning("A provider's value has no sketch: %s", error)
+                logger.warning("A provider's value has no sketch: %s", line(str(error)))
                 return None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -168,5 +169,5 @@ def _read(data: bytes) -> Sketch | None:
     try:
         return Sketch.from_bytes(data)
     except ValueCodecError as error:
-        logger.warning("A provider's sketch cannot be read: %s", error)
+        logger.warning("A provider's sketch cannot be read: %s", line(str(error)))
         return None

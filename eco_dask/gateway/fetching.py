@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from eco_dask.config import GuardRule
 from eco_dask.errors import WireError
 from eco_dask.gateway.session import Session
+from eco_dask.text import line
 from eco_dask.types import LeaseId
 from eco_dask.wire.values import Room
 
@@ -81,7 +82,7 @@ class Fetching:
             session.fetch(lease, self._now_s(), self._rule.value_bytes_per_s_min)
         except WireError as error:
             # Its size is more than this connection carries: as good as not there.
-            logger.warning("Value of lease %s cannot be fetched: %s", lease, error)
+            logger.warning("A value cannot be fetched: %s", line(str(error)))
             self._failed(lease)
 
     def give_up_late(self, sessions: Iterable[Session]) -> list[tuple[Session, LeaseId]]:

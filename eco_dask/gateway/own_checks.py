@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from eco_dask.engine import events as ev
 from eco_dask.gateway.check_tasks import OwnCheck, check_task, verdict_of
 from eco_dask.gateway.submission import Submission
+from eco_dask.text import line
 from eco_dask.types import LeaseId
 from eco_dask.values import EncodedValue
 from eco_dask.verification.checks import CheckVerdict, Failed, NotApplicable
@@ -47,7 +48,9 @@ class OwnChecks:
     async def _check(self, lease: LeaseId, submission: Submission, value: EncodedValue) -> None:
         verdict = await self._verdict(submission, value)
         if isinstance(verdict, Failed):
-            logger.info("The answer of lease %s fails its own check: %s", lease, verdict.reason)
+            logger.info(
+                "The answer of lease %s fails its own check: %s", lease, line(verdict.reason)
+            )
         gateway, chance = self._gateway, secrets.randbits(64)
         gateway.feed(ev.CheckArrived(lease, verdict, gateway.now_s(), chance))
 

@@ -24,6 +24,7 @@ from eco_dask.gateway.pace import Bucket
 from eco_dask.gateway.session import Session
 from eco_dask.gateway.traffic import Traffic
 from eco_dask.gateway.websocket_rules import WatchedProtocol, watched_protocol
+from eco_dask.text import line
 from eco_dask.wire import messages as m
 from eco_dask.wire.frames import decode_frame
 from eco_dask.wire.messages import Direction
@@ -204,7 +205,7 @@ class ProviderSocket(WebSocketHandler):
         if self._over:
             return
         self._over = True
-        logger.info("%s: %s", self._name, error)
+        logger.info("%s: %s", self._name, line(str(error)))
         if (session := self._session) is not None:
             self.gateway.offences.by_provider(session.provider.id, error.code)
             if session.outbox is self.outbox:
