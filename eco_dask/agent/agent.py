@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 
 from eco_dask.agent.answers import answer_message, sketch_bytes, too_large
 from eco_dask.agent.dialling import Introduction
+from eco_dask.agent.diary import Diary
 from eco_dask.agent.energy import EnergyMeter
 from eco_dask.agent.line import Line
+from eco_dask.agent.pausing import Pausing
 from eco_dask.agent.runner_process import Done, Lacks, Raised, RunnerProcess, RunnerRule, Work
 from eco_dask.agent.turns import Turns
 from eco_dask.text import clean
@@ -55,21 +57,35 @@ class Agent:
         *,
         reconnect_max_s: float = 30.0,
         on_change: Callable[[str], None] = lambda _: None,
+        diary: Diary | None = None,
     ) -> None:
-        self._about = about
-        self._on_change = on_change
+        self.about = self._about = about
+        self.toll, self.sandbox = about.toll, runner_rule.sandbox
+        self._report = on_change
+        #: What was said last to the owner, and what the gateway said of the prospects of work.
+        self.last_change = ""
+        self.outlook: tuple[str, str] | None = None
         self._line = Line(
             about,
             self._resume,
             self._on_message,
             reconnect_max_s=reconnect_max_s,
-            on_change=on_change,
+            on_change=self._on_change,
         )
         self._slots = runner_rule.slots
         self._runner = RunnerProcess(runner_rule, self._on_answer, self._on_runner_death)
         hidden = runner_rule.sandbox.profile.name == "container"
         self.energy = EnergyMeter(about.energy, self._say, lambda: self._runner.pids, hidden=hidden)
         self._runner.on_used = self.energy.take
+        self.pausing = Pausing(
+            self._runner,
+            self._say,
+            self._decline,
+            lambda: tuple(lease.lease for lease in self._waiting),
+            self._feed_runner,
+        )
+        self.diary = diary or Diary()
+        about.toll.on_bytes = self.diary.transferred
         self._cache = BlobCache(about.cache_bytes)
         self._arriving = ValueAssembler(about.limits, unasked=True)
         self._waiting: deque[m.Lease] = deque()
@@ -110,6 +126,38 @@ class Agent:
         """Say goodbye and end :meth:`run`."""
         self._line.leave()
 
+    def _on_change(self, words: str) -> None:
+        self.last_change = words
+        self._report(words)
+
+    @property
+    def owner(self) -> str:
+        """The account that is paid; empty before the first connection."""
+        welcome = self._line.welcome
+        return welcome.owner if welcome is not None else ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a gateway has let us in."""
+        return self._line.connection is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds no task, and no answer whose bytes somebody may want."""
+        return not self._leases and not self._answers
+
+    def held(self) -> list[tuple[m.Lease, bool]]:
+        """Return the tasks it holds, and whether each of them runs."""
+        return [(lease, self._runner.is_running(name)) for name, lease in self._leases.items()]
+
+    def runner_pids(self) -> tuple[int, ...]:
+        """Return the processes that work for others."""
+        return self._runner.pids
+
+    def renew(self, rule: RunnerRule) -> None:
+        """Let other limits hold from the next runner on, which starts once this one is empty."""
+        self._runner.renew(rule)
+
     def _resume(self, welcome: m.Welcome) -> None:
         """Compare the leases of both sides; what only one side knows is void."""
         known = set(welcome.leases) if welcome.resumed else set()
@@ -133,6 +181,7 @@ class Agent:
         else:
             # A new session starts with an empty mirror of this cache.
             self._cache = BlobCache(self._about.cache_bytes)
+        self.pausing.welcomed(self._slots)
 
     # ------------------------------------------------------------------ the gateway's messages
 
@@ -142,7 +191,8 @@ class Agent:
                 self._leases[message.lease] = message
                 self._cache.pin((*message.inputs, *message.constants))
                 self._waiting.append(message)
-                self._feed_runner()
+                if self.pausing.took(message):
+                    self._feed_runner()
             case m.ValuePart():
                 value = self._arriving.feed(message)
                 if value is not None:
@@ -159,7 +209,10 @@ class Agent:
             case m.Recall(leases):
                 for lease in leases:
                     self._recall(lease)
-            case m.Receipted(_, reason, amount_mpt):
+            case m.Outlook(code, detail):
+                self.outlook = (code, detail)
+            case m.Receipted(lease, reason, amount_mpt):
+                self.diary.receipted(lease, reason, amount_mpt)
                 self.tally.earned_mpt += amount_mpt
                 self.tally.reasons[reason] += 1
 
@@ -232,6 +285,8 @@ class Agent:
 
     def _feed_runner(self) -> None:
         """Hand over leases whose values are here, in order, one recruiter's at a time."""
+        if self.pausing.reason or self._runner.is_ending:
+            return
         at_s = time.monotonic()
         for recruiter in self._turns.order(
             (w.recruiter for w in self._waiting), self._runner.busy, at_s
@@ -282,6 +337,8 @@ class Agent:
             self._feed_runner()
             return
         self.tally.answered += 1
+        kind = self._leases[answer.lease].kind
+        self.diary.answered(answer.lease, kind, answer.wall_s, time.time())
         limits = self._about.limits
         bytes_max = min(self._leases[answer.lease].result_bytes_max, limits.value_bytes_max)
         self._drop(answer.lease)
@@ -316,6 +373,7 @@ class Agent:
 
     def _drop(self, lease: LeaseId) -> None:
         held = self._leases.pop(lease)
+        self.pausing.over(lease)
         self._cache.unpin((*held.inputs, *held.constants))
         if held in self._waiting:
             self._waiting.remove(held)

@@ -17,6 +17,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from eco_dask.agent.energy import EnergyPlan
+from eco_dask.agent.toll import Toll
 from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
 from eco_dask.providers.benchmark import SIZE_MAX, run_benchmark
@@ -47,6 +48,8 @@ class Introduction:
     slots: int
     cache_bytes: int
     limits: WireLimits
+    #: How fast bytes may pass.
+    toll: Toll = field(default_factory=Toll, kw_only=True)
     ping_s: float = 10.0
     #: The machine's meters, and what its owner declares.
     energy: EnergyPlan = field(default_factory=EnergyPlan)
@@ -100,6 +103,9 @@ class Connection:
         return cls(socket, about, binding)
 
     async def _write(self, frame: bytes) -> None:
+        wait_s = self._about.toll.going_up(len(frame), time.monotonic())
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
         await self._socket.write_message(frame, binary=True)
 
     async def join(self, session: bytes) -> m.Welcome:
@@ -178,9 +184,13 @@ class Connection:
         while (frame := await self._socket.read_message()) is not None:
             if isinstance(frame, str):
                 raise WireError("text-frame", "the protocol has binary messages only")
+            wait_s = self._about.toll.came_down(len(frame), time.monotonic())
             for message in decode_frame(frame, Direction.TO_PROVIDER, self._about.limits):
                 self._talk.received(message)
                 yield message
+            if wait_s > 0:
+                # What is not read holds the sender up.
+                await asyncio.sleep(wait_s)
 
     async def close(self, reason: str | None = None) -> None:
         """Close; with a reason, say goodbye first."""

@@ -112,6 +112,9 @@ class RunnerProcess:
         #: Started ahead for the next recruiter, while several take turns.
         self._spare: asyncio.Task[Confined] | None = None
         self._changed_at_s = -_RESERVE_S
+        self._frozen_since_s: float | None = None
+        #: Whether it ends once it is empty, as other limits hold for the next.
+        self.is_ending = False
         #: The first task of the next recruiter, once the present runner's are answered.
         self._next: Work | None = None
         self._answered = asyncio.Event()
@@ -136,6 +139,25 @@ class RunnerProcess:
         if self._confined is not None:
             self._confined.kill()
 
+    async def set_frozen(self, frozen: bool) -> None:
+        """Stop the runner where it is, or let it go on; time in between is not the tasks'."""
+        now_s = asyncio.get_running_loop().time()
+        if frozen == (self._frozen_since_s is not None):
+            return
+        if self._frozen_since_s is not None:
+            lost_s, since = now_s - self._frozen_since_s, self._running_since_s
+            self._running_since_s = {lease: it + lost_s for lease, it in since.items()}
+        self._frozen_since_s = now_s if frozen else None
+        if self._confined is not None:
+            await asyncio.to_thread(self._confined.set_frozen, frozen)
+
+    def renew(self, rule: RunnerRule) -> None:
+        """Start another runner, under another rule, as soon as this one is empty."""
+        self._rule, self.is_ending = rule, True
+        self._changed_at_s = -_RESERVE_S
+        if not self._fed:
+            self.kill()
+
     def feed(self, work: Work) -> None:
         """Hand a task to the runner."""
         self._fed[work.lease] = None
@@ -146,9 +168,14 @@ class RunnerProcess:
         try:
             await self._live()
         finally:
-            if self._spare is not None:
-                with contextlib.suppress(OSError):
-                    await (await self._spare).close()
+            await self._drop_spare()
+
+    async def _drop_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            # One that never started is nothing to close.
+            with contextlib.suppress(OSError):
+                await (await spare).close()
 
     async def _live(self) -> None:
         pause_s = 0.1
@@ -158,6 +185,13 @@ class RunnerProcess:
             if self._next is not None and self._recruiter is not None:
                 logger.debug("Another recruiter's task is next: it gets a runner of its own")
                 self._changed_at_s = asyncio.get_running_loop().time()
+                continue
+            renewed, self.is_ending = self.is_ending, False
+            if renewed:
+                await self._drop_spare()
+            if renewed and not self._fed:
+                logger.info("The runner starts again under other limits")
+                self._on_death([], reason)
                 continue
             lost, self._fed, self._outgoing = list(self._fed), {}, asyncio.Queue()
             self._next = None
@@ -193,6 +227,8 @@ class RunnerProcess:
 
     def _longest_s(self) -> float:
         """Return how long the slowest of the tasks that run now has run, as seen from here."""
+        if self._frozen_since_s is not None:
+            return 0.0
         now_s = asyncio.get_running_loop().time()
         running = islice(self._fed, self._rule.slots) if self.ready.is_set() else ()
         # Seen a poll late at most, which is to the task's advantage.
@@ -243,6 +279,8 @@ class RunnerProcess:
                 if self._fed.pop(answer.lease, 0) is None:
                     self._answered.set()
                     self._on_answer(answer)
+                    if self.is_ending and not self._fed:
+                        self.kill()
         except PipeError as error:
             return f"it broke the protocol: {error}"
         await process.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,11 @@ from eco_dask.agent.dialling import Introduction
 from eco_dask.agent.energy_plan import energy_plan, lines_of
 from eco_dask.agent.runner_process import RunnerRule
 from eco_dask.cli import rotating
+from eco_dask.cli.owned import Owned
+from eco_dask.cli.owner import owner
 from eco_dask.cli.running import die_with_parent, log_level, run_service, set_up_logging
 from eco_dask.cli.secrecy import hide_link
+from eco_dask.cli.service import options_for_service, serve_service
 from eco_dask.config import data_directory, gateway_rule, sandbox_rule, worker_rule
 from eco_dask.energy_config import owner_energy_rule
 from eco_dask.errors import EcoDaskError, RegistrationError
@@ -97,6 +101,19 @@ _MEMORY_SHARE = 0.8
     help="Exchange this machine's key for a new one, and stop. Its id, owner and points stay; the "
     "old key is refused from then on.",
 )
+@click.option(
+    "--page-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of your page on this machine; 0 for any free one.",
+)
+@click.option(
+    "--service",
+    type=click.Choice(("install", "remove", "status")),
+    default=None,
+    help="Install a service that starts with you (systemd, launchd, Task Scheduler), remove it, or "
+    "ask for it, and end. Other options are kept for the service.",
+)
 @die_with_parent
 @log_level
 def worker(
@@ -110,10 +127,12 @@ def worker(
     sandbox: str | None,
     trust: bool,
     rotate_key: bool,
+    page_port: int,
+    service: str | None,
     die_with_parent: bool,
     log_level: str,
 ) -> None:
-    """Lend this machine to the network that LINK leads to.
+    r"""Lend this machine to the network that LINK leads to.
 
     LINK is what `eco-dask invite` printed. It is needed at the first start only to enrol this
     machine's key; give it again later to find the gateway. Ctrl-C finishes cleanly: tasks under
@@ -121,23 +140,36 @@ def worker(
 
     Tasks run in a sandbox without network, home folder or secrets. Where no sandbox works, this
     command says why and does not start. Limits and more: eco-dask.worker.sandbox in Dask's
-    configuration.
+    configuration. Change settings while it runs: eco-dask-worker config set.
+
+    \b
+    Commands for a running provider; each has --help:
+      status, pause, resume, finish, stop, page
+      config list | get | set | unset
+      doctor    what stands in the way of a provider here, and what to do
     """
     set_up_logging(log_level)
+    if service is not None:
+        serve_service(service, link, link_file, _home(folder), options_for_service(sys.argv[1:]))
+        return
     if rotate_key:
         rotating.rotate_key(link, link_file, _home(folder))
         return
     chosen: dict[str, Any] = {"eco-dask.worker.sandbox.profile": sandbox} if sandbox else {}
     if trust:
         chosen["eco-dask.worker.sandbox.trust-recruiters"] = True
-    dask.config.set(chosen)
+    # Whoever starts it as a child is no owner who sits here, as in EcoCluster.
+    owned = None if die_with_parent else Owned(_home(folder), page_port)
     try:
+        if owned is not None:
+            owned.settings.follow()
+        dask.config.set(chosen)
         about, rule = prepare(
             link, link_file, nthreads, threads_per_slot, memory_limit, cache_limit, folder
         )
     except EcoDaskError as error:
         raise click.ClickException(str(error)) from error
-    run_service(lambda stop: serve(Agent, about, rule, stop), with_parent=die_with_parent)
+    run_service(lambda stop: serve(Agent, about, rule, stop, owned), with_parent=die_with_parent)
 
 
 def prepare(
@@ -199,10 +231,20 @@ def _show_sandbox(sandbox: Sandbox) -> None:
 
 
 async def serve(
-    kind: Callable[..., Agent], about: Introduction, rule: RunnerRule, stop: asyncio.Event
+    kind: Callable[..., Agent],
+    about: Introduction,
+    rule: RunnerRule,
+    stop: asyncio.Event,
+    owned: Owned | None = None,
 ) -> int:
     """Run an agent until it is told to stop; return the exit status."""
-    agent = kind(about, rule, reconnect_max_s=worker_rule().reconnect_max_s, on_change=click.echo)
+    agent = kind(
+        about,
+        rule,
+        reconnect_max_s=worker_rule().reconnect_max_s,
+        on_change=click.echo,
+        diary=owned.diary() if owned is not None else None,
+    )
     click.echo(
         f"eco-dask-worker on {platform.node()}: provider {about.identity.provider_id}, "
         f"{about.slots} slots; Ctrl-C stops"
@@ -212,6 +254,7 @@ async def serve(
         click.echo(line)
     running = asyncio.create_task(agent.run())
     stopping = asyncio.create_task(stop.wait())
+    beside = [asyncio.create_task(owned.run(agent, rule, stop))] if owned is not None else []
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     agent.leave()
     try:
@@ -220,7 +263,9 @@ async def serve(
         click.echo(f"Refused ({error.code}): {error}", err=True)
         return EXIT_REFUSED
     finally:
-        stopping.cancel()
+        for task in (stopping, *beside):
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     _say_farewell(agent)
     return 0
 
@@ -239,7 +284,9 @@ def _say_farewell(agent: Agent) -> None:
 def main() -> None:
     """Run the command, with the link out of sight of other users."""
     hide_link(LINK_VARIABLE)
-    worker()
+    if len(sys.argv) > 1 and sys.argv[1] in owner.commands:
+        owner(prog_name="eco-dask-worker")
+    worker(prog_name="eco-dask-worker")
 
 
 if __name__ == "__main__":

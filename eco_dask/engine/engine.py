@@ -31,6 +31,7 @@ from eco_dask.engine.history import Histories
 from eco_dask.engine.known import Known
 from eco_dask.engine.learning import Learning
 from eco_dask.engine.leases import Leases
+from eco_dask.engine.outlook import Outlook, outlook_of
 from eco_dask.engine.pay import Treasury
 from eco_dask.engine.queue import WaitingLine
 from eco_dask.engine.roster import Roster
@@ -159,6 +160,14 @@ class Engine:
     def leases_of(self, provider: ProviderId) -> tuple[LeaseId, ...]:
         """Unanswered leases of one provider."""
         return self.roster.leases_of(provider)
+
+    def outlook(self, provider: ProviderId) -> Outlook:
+        """Say why a connected provider with room has no task."""
+        found = self.roster.get(provider)
+        if found is None:
+            return Outlook("no-demand")
+        barred = self.roster.barred if found.role == "provider" else frozenset[OwnerId]()
+        return outlook_of(found, self._line.ballots(found.role), barred)
 
     def take_changed(self) -> set[OwnerId]:
         """Return the owners of whom something was learned since the last call."""

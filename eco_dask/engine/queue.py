@@ -6,7 +6,7 @@ wanted leases ──place──► granted, or still waiting
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from eco_dask.engine.ballot import Ballot
 from eco_dask.engine.facts import Role
@@ -44,6 +44,10 @@ class WaitingLine:
         self.remove(ballot)
         ballot.role = role
         self.add(ballot, first=True)
+
+    def ballots(self, role: Role) -> Iterable[Ballot]:
+        """Iterate over those that wait for a role."""
+        return self._lines[role].values()
 
     def place(self, role: Role, roster: Roster, grant: Callable[[Ballot], bool]) -> None:
         """Call ``grant`` for waiting ballots, in order, until nobody has room.

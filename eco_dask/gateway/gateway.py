@@ -34,6 +34,7 @@ from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.memory import Memory
 from eco_dask.gateway.offences import Offences
 from eco_dask.gateway.orders import Orders
+from eco_dask.gateway.outlooks import Outlooks
 from eco_dask.gateway.session import Session
 from eco_dask.gateway.standing import Standing
 from eco_dask.gateway.watch import Watch
@@ -106,6 +107,7 @@ class Gateway:
         self.tallies, self.belief = self._orders.tallies, policy.belief
         self._clock_offset_s = time.time() - time.monotonic()
         self._task_s = 1.0
+        self._outlooks = Outlooks(self)
         self._ticker: asyncio.Task[None] | None = None
         #: Called with the number of tasks that Dask may run here at a time.
         self.on_slots: Callable[[int], None] = lambda _: None
@@ -155,6 +157,7 @@ class Gateway:
                 self._update_slots()
                 self._tell_presence()
                 self._tell_energy()
+                self._outlooks.tell(self.now_s())
             except Exception:
                 # Without its clock no lease would ever expire again: say what broke and go on.
                 logger.exception("The gateway's clock met an error")

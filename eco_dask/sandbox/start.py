@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from eco_dask.sandbox.bare import Unconfined
 from eco_dask.sandbox.cgroups import Bounds, Group
+from eco_dask.sandbox.freezing import set_frozen
 from eco_dask.sandbox.launch import Launch, Machine, Plan, Profile
 from eco_dask.sandbox.limits import Limits, pinning_command
 from eco_dask.sandbox.machine import look
@@ -199,6 +200,10 @@ class Confined:
                     os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Stop it and all that it started where they are, or let them go on."""
+        set_frozen(self.process.pid, self.group.folders, self.cleanup, frozen=frozen)
 
     async def watch(self, task_wall_s: Callable[[], float]) -> None:
         """Kill it when it breaks a limit that the kernel does not keep; until cancelled.

@@ -87,6 +87,7 @@ __all__ = [
     "Metered",
     "Missing",
     "NewKey",
+    "Outlook",
     "Proof",
     "Recall",
     "Receipted",
@@ -295,6 +296,21 @@ class SketchAsked:
     seed: Annotated[bytes, octets(32)]
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Why a provider that has nothing to do gets no work, and how many tasks wait in all.
+
+    Codes: ``no-demand``, ``tags`` (the detail names those that the waiting tasks need),
+    ``witnessed`` (its owner was asked already), ``barred``, ``soon``.
+    """
+
+    TYPE_CODE: ClassVar[int] = 80
+    DIRECTION: ClassVar[Direction] = Direction.TO_PROVIDER
+    code: Code
+    detail: Annotated[str, text(256)]
+    waiting: Size
+
+
 #: What a provider may send.
 ToGateway: TypeAlias = (
     Hello | Proof | BenchmarkDone | Resumed | Committed | Failed | Declined | Missing | ValueGone
@@ -303,7 +319,7 @@ ToGateway: TypeAlias = (
 #: What a gateway may send.
 ToProvider: TypeAlias = (
     Challenge | BenchmarkAsked | Welcome | Refused | Lease | Fetch | Release | Recall | Receipted
-    | SketchAsked | KeyTaken | ValuePart | Goodbye
+    | Outlook | SketchAsked | KeyTaken | ValuePart | Goodbye
 )  # fmt: skip
 Message: TypeAlias = ToGateway | ToProvider
 

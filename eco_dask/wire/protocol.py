@@ -91,6 +91,7 @@ TOWARDS_PROVIDER: Mapping[Phase, _Moves] = {
         m.Release: Phase.JOINED,
         m.Recall: Phase.JOINED,
         m.Receipted: Phase.JOINED,
+        m.Outlook: Phase.JOINED,
         m.SketchAsked: Phase.JOINED,
         m.KeyTaken: Phase.JOINED,
         m.ValuePart: Phase.JOINED,

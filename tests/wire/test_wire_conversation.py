@@ -41,7 +41,7 @@ LEGAL = {
     Phase.JOINED: (
         ">Committed >Failed >Declined >Missing >ValueGone >Evicted >Slots >Sketched >NewKey "
         ">Metered >Unmetered >ValuePart >Goodbye <Lease <Fetch <Release <Recall <Receipted "
-        "<SketchAsked <KeyTaken <ValuePart <Goodbye"
+        "<Outlook <SketchAsked <KeyTaken <ValuePart <Goodbye"
     ),
     Phase.CLOSED: "",
 }
