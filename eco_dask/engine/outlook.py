@@ -39,7 +39,7 @@ def outlook_of(
         return Outlook("no-demand")
     lacking = [ballot.task.require - provider.tags for ballot in ballots]
     if all(lacking):
-        fewest = sorted(lacking, key=len)[0]
+        fewest: frozenset[str] = min(lacking, key=len)
         return Outlook("tags", ", ".join(sorted(fewest))[:256], len(ballots))
     able = [ballot for ballot, tags in zip(ballots, lacking, strict=True) if not tags]
     if all(provider.owner in ballot.asked for ballot in able):
