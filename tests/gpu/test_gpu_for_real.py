@@ -198,7 +198,8 @@ def test_a_gpu_jobs_report_shows_what_nvml_counted(record_property) -> None:
         network(providers=fleet, trusted_workers=0, sandbox="none") as cluster,
         Client(cluster) as client,
     ):
-        client.submit(burn_on_gpu, -1, 0.5, pure=False).result()
+        with eco_dask.job("warm up", quorum=1), dask.annotate(resources={"GPU": 1}):
+            client.submit(burn_on_gpu, -1, 0.5, pure=False).result()
         began_uj = total_uj(reader)
         with eco_dask.job("burn", quorum=1) as job, dask.annotate(resources={"GPU": 1}):
             futures = [client.submit(burn_on_gpu, i, 2.0, pure=False) for i in range(4)]
