@@ -99,7 +99,7 @@ class Gateway:
         self.fetching = Fetching(
             rule.guard, self.now_s, lambda lease: self.value_failed(lease, mismatch=False)
         )
-        self.offences = Offences(rule.guard, self.now_s, self.strike)
+        self.offences = Offences(rule.guard, self.now_s, self.strike, self._expel)
         #: Connections that are open, joined or not.
         self.sockets: set[Socket] = set()
         self.watch = Watch(self)
@@ -324,6 +324,10 @@ class Gateway:
     def holder_of(self, lease: LeaseId) -> Session | None:
         """Return the session that a lease was granted to, None once it is over."""
         return self._orders.holder_of(lease)
+
+    def _expel(self, provider: ProviderId) -> None:
+        """End the session of a provider that broke too many rules, once its message is read."""
+        asyncio.get_running_loop().call_soon(self.watch.drop, (provider,), "paused")
 
     def strike(self, provider: ProviderId, reason: str) -> None:
         """Note that a provider was caught."""

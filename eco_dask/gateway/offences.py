@@ -34,6 +34,8 @@ class Offences:
         The gateway's clock.
     strike : callable
         Writes a strike against a provider into the books.
+    expel : callable
+        Ends the session of a provider that broke too many rules.
     """
 
     def __init__(
@@ -41,20 +43,29 @@ class Offences:
         rule: GuardRule,
         now_s: Callable[[], float],
         strike: Callable[[ProviderId, str], None],
+        expel: Callable[[ProviderId], None] = lambda _: None,
     ) -> None:
         self._rule = rule
         self._now_s = now_s
         self._strike = strike
+        self._expel = expel
         self._recent: defaultdict[ProviderId, deque[float]] = defaultdict(
             lambda: deque(maxlen=rule.violations_max)
         )
         self._strangers: Counter[tuple[str, str]] = Counter()
 
     def by_provider(self, provider: ProviderId, code: str) -> None:
-        """Note that a provider broke a rule."""
+        """Note that a provider broke a rule; one that broke too many has to go.
+
+        What it does until it is gone is not written down any more: it must not fill the books.
+        """
+        if self.pause_s(provider) > 0:
+            return
         logger.warning("Provider %s broke the provider protocol: %s", provider, code)
         self._recent[provider].append(self._now_s())
         self._strike(provider, f"protocol: {code}")
+        if self.pause_s(provider) > 0:
+            self._expel(provider)
 
     def by_stranger(self, address: str, code: str) -> None:
         """Note that somebody who has not joined broke a rule, or was refused."""

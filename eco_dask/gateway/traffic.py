@@ -77,7 +77,8 @@ class Traffic:
                 session.mirror.evicted(digests)
             case m.Slots(slots, reason):
                 shown = line(reason, 100)
-                logger.info("Provider %s: %d slots (%s)", session.provider.id, slots, shown)
+                # Not for the log of an ordinary day: it may come as often as the rate allows.
+                logger.debug("Provider %s: %d slots (%s)", session.provider.id, slots, shown)
                 allowed = min(slots, self._gateway.rule.guard.slots_max)
                 self._gateway.change_slots(session, allowed)
         return False

@@ -60,12 +60,12 @@ class Watch:
             return
         self.drop(revoked)
 
-    def drop(self, revoked: Iterable[ProviderId]) -> None:
-        """End the sessions of providers that the operator shut out."""
-        for provider in revoked:
+    def drop(self, providers: Iterable[ProviderId], code: str = "revoked") -> None:
+        """End the sessions of providers that may not stay."""
+        for provider in providers:
             session = self._gateway.sessions.get(provider)
             if session is not None:
-                logger.warning("Provider %s is revoked and has to leave", provider)
+                logger.warning("Provider %s has to leave: %s", provider, code)
                 hang_up = session.hang_up
                 self._gateway.leave(provider)
-                hang_up("revoked")
+                hang_up(code)

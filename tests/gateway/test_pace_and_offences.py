@@ -106,6 +106,16 @@ def test_a_pause_follows_so_many_broken_rules_and_ends() -> None:
     assert struck == [(ANN, "protocol: junk")] * 3
 
 
+def test_who_broke_too_many_rules_is_expelled_once_and_fills_no_books() -> None:
+    struck, expelled = [], []
+    rule = replace(RULE, violations_max=3)
+    offences = Offences(rule, lambda: 0.0, lambda *s: struck.append(s), expelled.append)
+    for _ in range(1000):
+        offences.by_provider(ANN, "junk")
+    assert len(struck) == 3
+    assert expelled == [ANN]
+
+
 def test_strangers_fill_neither_memory_nor_log(caplog: pytest.LogCaptureFixture) -> None:
     offences = Offences(RULE, lambda: 0.0, lambda *_: None)
     for i in range(2 * COUNTED_MAX):
