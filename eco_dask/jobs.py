@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
+from eco_dask.energy.preference import Prefer
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import recruiter_account
 from eco_dask.types import Account, JobId
@@ -21,6 +22,7 @@ WANTED = "eco-wanted"
 #: ... and of the one that it puts on every task: who sent it, as Dask knows the client.
 RECRUITER = "eco-recruiter"
 
+PREFERENCES: tuple[Prefer, ...] = get_args(Prefer)
 COMPARISONS: tuple[Compare, ...] = ("auto", "exact", "close")
 #: Fields that travel even at their default.
 _ALWAYS_SENT = frozenset({"id", "name", "recruiter", "require", "classes"})
@@ -40,6 +42,17 @@ class RareTerms(TypedDict, total=False):
     #: conspire, or one person behind two, can then do in your notebook whatever you can. Prefer
     #: ``eco_dask.values.register``. The operator may refuse such jobs.
     unsafe_results: bool
+    #: Which providers are drawn more often: those that need less energy for the work ("energy"),
+    #: cause less CO2e ("carbon"), or are faster ("speed"). It is a weight and no rank, so that
+    #: nobody can be sure to meet a task. "price": points per unit of work are the same at every
+    #: provider now, so it changes nothing.
+    prefer: Prefer | None
+    #: When results are needed, in seconds from now or such as "6 h": until then the job may wait
+    #: for hours in which energy costs less, as the operator's eco-dask.energy.hourly says. Entering
+    #: the block then takes as long.
+    deadline: float | str | None
+    #: How long the job is expected to run, likewise; default: a quarter of the time that is left.
+    lasts: float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,8 @@ class JobSpec:
     unsafe_results: bool = False
     #: Tags that a provider must have.
     require: tuple[str, ...] = ()
+    #: Which providers to draw more often.
+    prefer: Prefer | None = None
     #: Only the operator's own workers may run it.
     trusted: bool = False
     #: References to the classes whose values may travel, ``module:qualname``.
@@ -84,6 +99,10 @@ class JobSpec:
                 f"compare= is one of {', '.join(COMPARISONS)}; got {self.compare!r}"
             )
         _require_error(self.error, self.flow_error)
+        if self.prefer is not None and self.prefer not in PREFERENCES:
+            raise ConfigurationError(
+                f"prefer= is one of {', '.join(PREFERENCES)}; got {self.prefer!r}"
+            )
         if self.unsafe_results:
             self._require_agreement()
         if self.result_bytes_max is not None and self.result_bytes_max < 1:

@@ -116,6 +116,8 @@ class Engine:
                 self.roster.join(event.provider)
             case ev.SlotsChanged():
                 self.roster.set_slots(event.provider, event.slots)
+            case ev.OfferNoted():
+                self.roster.offers.note(event.offer)
             case ev.ProviderLeft():
                 self._on_left(event.provider)
             case _:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eco_dask.energy.preference import Offer
 from eco_dask.engine.facts import Provider, Task
 from eco_dask.types import BallotId, GateId, LeaseId, ProviderId
 from eco_dask.verification.attempt import Answer
@@ -40,6 +41,15 @@ class SlotsChanged:
 
     provider: ProviderId
     slots: int
+    at_s: float
+    chance: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferNoted:
+    """More became known of what work costs at a provider, for jobs that prefer."""
+
+    offer: Offer
     at_s: float
     chance: int
 
@@ -179,6 +189,7 @@ Event = (
     ProviderJoined
     | ProviderLeft
     | SlotsChanged
+    | OfferNoted
     | TaskSubmitted
     | TaskCancelled
     | AnswerArrived

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from eco_dask.energy.preference import Prefer
 from eco_dask.types import Account, BallotId, JobId, OwnerId, ProviderId, TaskKind
 from eco_dask.verification.rules import QuorumRule, Rule
 
@@ -49,6 +50,8 @@ class Task:
     inputs: tuple[BallotId, ...] = ()
     #: Whether the recruiter sees this result itself, not only what is made of it.
     wanted: bool = True
+    #: Which providers the recruiter would rather have; None for any.
+    prefer: Prefer | None = None
     #: Whether an algebraic check of its result may be done at the gateway.
     checkable: bool = False
 

@@ -94,14 +94,22 @@ class Granting:
         """
         roster, dice = self._engine.roster, self._engine.dice
         asked, require, near = ballot.asked, ballot.task.require, ballot.prefixes
+        prefer = ballot.task.prefer
         if ballot.lost_by:
             for need in (
-                Need(ballot.role, require, asked | ballot.lost_by_owners, ballot.lost_by, near),
-                Need(ballot.role, require, asked, ballot.lost_by, near),
+                Need(
+                    ballot.role,
+                    require,
+                    asked | ballot.lost_by_owners,
+                    ballot.lost_by,
+                    near,
+                    prefer,
+                ),
+                Need(ballot.role, require, asked, ballot.lost_by, near, prefer),
             ):
                 if roster.has_eligible(need):
                     return roster.pick(need, dice)
-        return roster.pick(Need(ballot.role, require, asked, near=near), dice)
+        return roster.pick(Need(ballot.role, require, asked, near=near, prefer=prefer), dice)
 
     def _expect(self, task: Task, provider: Provider) -> tuple[float, float]:
         """Seconds that the task should take there, and seconds until it is late."""

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from eco_dask.energy.preference import Prefer
 from eco_dask.engine.crowd import Crowd
 from eco_dask.engine.dice import Dice
 from eco_dask.engine.facts import EngineRule, Provider, Role
+from eco_dask.engine.preferring import WEIGHED_MAX, Offers
 from eco_dask.types import LeaseId, OwnerId, ProviderId
 
 #: Random draws before every provider with room is looked at.
@@ -45,6 +47,8 @@ class Need:
     avoid: AbstractSet[ProviderId] = frozenset()
     #: Network prefixes of those that were asked: others are asked first, while they have room.
     near: AbstractSet[str] = frozenset()
+    #: Which of them the job would rather have.
+    prefer: Prefer | None = None
 
     def admits(self, provider: Provider) -> bool:
         """Whether the task may go to ``provider``, which has the right role."""
@@ -62,6 +66,8 @@ class Roster:
     def __init__(self, rule: EngineRule) -> None:
         self._rule = rule
         self._seats: dict[ProviderId, Seat] = {}
+        #: What work costs at whom.
+        self.offers = Offers(rule.price_mpt)
         self._roomy: dict[Role, list[Seat]] = {"provider": [], "trusted": []}
         self._roomy_crowd: dict[Role, Crowd] = {"provider": Crowd(), "trusted": Crowd()}
         #: Owners that get nothing.
@@ -86,6 +92,7 @@ class Roster:
         if seat is None:
             return (), ()
         self._discount(seat)
+        self.offers.forget(provider)
         return tuple(seat.leases), tuple(seat.kept)
 
     def set_slots(self, provider: ProviderId, slots: int) -> None:
@@ -150,6 +157,8 @@ class Roster:
         return self._draw(need, dice)
 
     def _draw(self, need: Need, dice: Dice) -> Provider | None:
+        if need.prefer is not None:
+            return self._draw_preferred(need, need.prefer, dice)
         roomy = self._roomy[need.role]
         first: Seat | None = None
         for _ in range(min(_DRAWS, len(roomy))):
@@ -165,6 +174,20 @@ class Roster:
             return first.provider
         eligible = [s.provider for s in roomy if need.admits(s.provider)]
         return eligible[dice.below(len(eligible))] if eligible else None
+
+    def _draw_preferred(self, need: Need, prefer: Prefer, dice: Dice) -> Provider | None:
+        roomy = self._roomy[need.role]
+        drawn = roomy
+        if len(roomy) > WEIGHED_MAX:
+            places = dict.fromkeys(dice.below(len(roomy)) for _ in range(WEIGHED_MAX))
+            drawn = [roomy[place] for place in places]
+        candidates = [it.provider for it in drawn if need.admits(it.provider)]
+        if not candidates and drawn is not roomy:
+            candidates = [it.provider for it in roomy if need.admits(it.provider)][:WEIGHED_MAX]
+        return self.offers.draw(candidates, prefer, self._busyness_of, dice)
+
+    def _busyness_of(self, provider: Provider) -> float:
+        return _busyness(self._seats[provider.id])
 
     def owners(self, role: Role, require: frozenset[str]) -> set[OwnerId]:
         """Owners of connected, unpaused providers with those tags, with room or not."""

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _SOURCE = "gateway"
 _NS_PER_MS = 1_000_000
+_MS_PER_S = 1000
 #: Seconds after its end in which the energy of a run may still be told.
 _LATE_S = 120.0
 _CLEAR_EVERY_S = 20.0
@@ -69,8 +70,8 @@ class EnergyBook:
         self._meterage: dict[ProviderId, Meterage] = {}
         self._entries: list[EnergyEntry] = []
         self._cleared_at_s = 0.0
-        #: Called with what a run of a provider took, and its CPU-seconds.
-        self.on_figures: Callable[[Session, LeaseId, EnergyFigures], None] = lambda *_: None
+        #: Called with what a run of a provider took, and how long it ran, seconds.
+        self.on_figures: Callable[[Session, EnergyFigures, float], None] = lambda *_: None
 
     def granted(
         self, lease: LeaseId, provider: ProviderId, ballot: BallotId, job: JobId, purpose: Use
@@ -97,8 +98,8 @@ class EnergyBook:
             return False
         del self._runs[message.lease]
         energy = self._judge(session, run, message)
-        if isinstance(energy, EnergyFigures):
-            self.on_figures(session, message.lease, energy)
+        if isinstance(energy, EnergyFigures) and isinstance(message, m.Metered):
+            self.on_figures(session, energy, message.overlap_ms / _MS_PER_S)
         provider = session.provider
         self._entries.append(
             EnergyEntry(

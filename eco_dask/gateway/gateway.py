@@ -33,6 +33,7 @@ from eco_dask.gateway.fetching import Fetching
 from eco_dask.gateway.intake import Intake
 from eco_dask.gateway.memory import Memory
 from eco_dask.gateway.offences import Offences
+from eco_dask.gateway.offers import OfferBook
 from eco_dask.gateway.orders import Orders
 from eco_dask.gateway.outlooks import Outlooks
 from eco_dask.gateway.session import Session
@@ -91,7 +92,10 @@ class Gateway:
         self.intake = Intake(self._life, self.now_s, self.feed, self.standing)
         self.environments = Environments()
         self.intake.on_need = self._learn_needs
-        self.energy = EnergyBook(self._write_energy, intensities or static_table(), self.now_s)
+        intensities = intensities or static_table()
+        self.energy = EnergyBook(self._write_energy, intensities, self.now_s)
+        self.offers = OfferBook(self.feed, intensities, self.now_s, engine_rule.price_mpt)
+        self.energy.on_figures = self.offers.take
         #: Energy of this process by job; None while nobody meters it.
         self.own_work: OwnWork | None = None
         self._own_ticked_at_s = 0.0
@@ -202,6 +206,7 @@ class Gateway:
             self._orders.forget_lease(lease)
             session.forget(lease)
         self.energy.left(provider)
+        self.offers.forget(provider)
         self.feed(ev.ProviderLeft(provider, self.now_s(), _chance()))
         self._update_slots()
 
@@ -263,6 +268,8 @@ class Gateway:
             grown = self.own_work.tick()
             self._write_energy(own_entries(f"{self._life}/own", grown, at_s))
         self.energy.flush()
+        if not now:
+            self.offers.flush()
 
     def _write_energy(self, entries: Sequence[EnergyEntry]) -> None:
         if entries:

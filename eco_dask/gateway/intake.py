@@ -347,6 +347,7 @@ class Intake:
             budget_mpt=job.budget_mpt,
             inputs=tuple(sorted(rests_on)),
             wanted=bool(request.annotations.get(WANTED)),
+            prefer=job.prefer,
         )
 
     def _own_call(self, request: Request) -> OwnCall | None:

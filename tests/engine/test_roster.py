@@ -30,6 +30,7 @@ needs = st.builds(
     require=st.sampled_from(TAGS),
     asked=st.frozensets(st.sampled_from([OwnerId(o) for o in "abc"]), max_size=2),
     avoid=st.frozensets(st.sampled_from([ProviderId(f"p{i}") for i in range(8)]), max_size=3),
+    prefer=st.sampled_from([None, None, "energy", "carbon", "speed", "price"]),
 )
 
 
