@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import logging
 import secrets
 import time
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Unpack
 
@@ -19,7 +20,9 @@ import dask
 from distributed import Client, get_client
 
 from eco_dask.checks import own_checks
+from eco_dask.deferring import Deferral, deferral_of, pause_s, start_from_plain
 from eco_dask.display.show import card_html
+from eco_dask.energy.hours import Start
 from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION, JobSpec, RareTerms
 from eco_dask.providers.packages import package_tags
@@ -40,6 +43,8 @@ def prefer_task_methods() -> None:
     dask.config.update_defaults(_TASK_METHODS)
 
 
+logger = logging.getLogger(__name__)
+
 #: Times that a report looks again for the energy of runs that ended just now, and how often.
 ENERGY_TRIES, _ENERGY_PAUSE_S = 8, 0.5
 UNSAFE = (
@@ -53,11 +58,29 @@ class UnsafeResultsWarning(UserWarning):
     """A job takes results that are dangerous to load."""
 
 
+#: Rare terms that say no more once the job runs.
+_NOT_SENT = frozenset({"owners_min", "deadline", "lasts"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time, and how to let it pass; both may be made up in tests."""
+
+    now_s: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
 class Job:
     """A ``with`` block whose Dask computations belong together. Made by :func:`job`."""
 
-    def __init__(self, spec: JobSpec) -> None:
+    def __init__(
+        self, spec: JobSpec, deferral: Deferral | None = None, clock: Clock | None = None
+    ) -> None:
         self.spec = spec
+        self._deferral = deferral
+        self._clock = clock or Clock()
+        #: When a job with a deadline starts, and why then; None for others, and before the block.
+        self.start: Start | None = None
         self._annotation: Any = None
         self._client: Client | None = None
         self._entered_at_s: float | None = None
@@ -71,6 +94,7 @@ class Job:
     def __enter__(self) -> Job:
         if self._annotation is not None:
             raise ConfigurationError("this job's block is open already; make another with job()")
+        self._wait_for_better_hours()
         prefer_task_methods()
         if self.spec.unsafe_results:
             warnings.warn(UNSAFE, UnsafeResultsWarning, stacklevel=2)
@@ -142,6 +166,55 @@ class Job:
         """
         client = client or self._client or get_client()
         return client.sync(self._report, client)
+
+    def _wait_for_better_hours(self) -> None:
+        if self._deferral is None:
+            return
+        client = self._client or get_client()
+        if client.asynchronous:
+            raise ConfigurationError(
+                "a job with a deadline waits, which would block this event loop: with an "
+                "asynchronous client write `async with eco_dask.job(...)`"
+            )
+        self.start = client.sync(self._ask_start, client)
+        while pause := pause_s(self.start, self._clock.now_s()):
+            self._clock.sleep(pause)
+
+    async def _ask_start(self, client: Client) -> Start:
+        if self._deferral is None or client.scheduler is None:
+            raise ConfigurationError("the client is closed; a job with a deadline needs one")
+        now_s = self._clock.now_s()
+        within_s, lasts_s = self._deferral.within_s, self._deferral.lasts_s
+        found = await client.scheduler.eco_start(now_s=now_s, within_s=within_s, lasts_s=lasts_s)
+        start = start_from_plain(found)
+        if start.at_s > now_s:
+            at = time.strftime("%a %H:%M", time.localtime(start.at_s))
+            logger.warning(
+                "Job %r starts on %s: %s (%.3g instead of %.3g now). Ctrl-C starts nothing.",
+                self.spec.name,
+                at,
+                start.reason,
+                start.cost or 0.0,
+                start.cost_now or 0.0,
+            )
+        return start
+
+    async def __aenter__(self) -> Job:
+        """Enter with an asynchronous client: a job with a deadline waits without blocking."""
+        if self._deferral is not None:
+            start = self.start = await self._ask_start(get_client())
+            while pause := pause_s(start, self._clock.now_s()):  # noqa: ASYNC110  time ends it
+                await asyncio.sleep(pause)
+        self._deferral = None
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
 
     async def _report(self, client: Client) -> JobReport:
         if client.scheduler is None:
@@ -220,8 +293,9 @@ def job(
         classes=registered_references(),
         checks=own_checks(),
     )
-    others: dict[str, Any] = {k: v for k, v in rare.items() if k != "owners_min"}
-    return Job(replace(spec, **others))
+    deferral = deferral_of(rare.get("deadline"), rare.get("lasts"))
+    others: dict[str, Any] = {k: v for k, v in rare.items() if k not in _NOT_SENT}
+    return Job(replace(spec, **others), deferral)
 
 
 def _either(quorum: int | None, owners_min: int | None) -> int | None:

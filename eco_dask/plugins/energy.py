@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import time
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from eco_dask.energy.declared import Declared, terms_of
+from eco_dask.energy.hours import HourForecast, Start, Wish, when_to_start
 from eco_dask.energy.intensity import CarbonIntensityProvider, json_file, static_table
 from eco_dask.energy.own_work import OwnWork
 from eco_dask.energy.readers.choose import available
@@ -27,6 +29,9 @@ from eco_dask.ledger.store import Ledger
 
 logger = logging.getLogger(__name__)
 
+_HOUR_S = 3600.0
+#: Two weeks: a job that waits longer is none of a day's hours.
+_HOURS_AHEAD_MAX = 24 * 14
 #: How often a scheduler's own energy is read.
 EVERY_S = 2.0
 
@@ -112,3 +117,14 @@ def own_work(rule: EnergyRule, intensities: CarbonIntensityProvider) -> OwnWork:
     # A coordinator computes nothing on GPUs, and their idle power is not its doing.
     cpu = tuple(it for it in meters.readers if it.name not in ("nvml", "amdgpu"))
     return OwnWork(replace(meters, readers=cpu), terms_of(declared, intensities))
+
+
+def best_start(rule: EnergyRule, now_s: float, wish: Wish) -> Start:
+    """Choose when a job that can wait starts; at once where no hours are configured."""
+    if not rule.hourly:
+        return Start(now_s, "the operator configured no hours (eco-dask.energy.hourly)")
+    first_s = now_s // _HOUR_S * _HOUR_S
+    hours = min(math.ceil((wish.deadline_s - first_s) / _HOUR_S), _HOURS_AHEAD_MAX)
+    begins = (first_s + n * _HOUR_S for n in range(hours))
+    costs = [HourForecast(at_s, rule.hourly[int(at_s // _HOUR_S) % 24]) for at_s in begins]
+    return when_to_start(now_s, wish, costs)

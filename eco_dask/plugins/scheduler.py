@@ -20,6 +20,8 @@ from eco_dask.dashboard.progress import JobProgress, Progress
 from eco_dask.dashboard.showing import show
 from eco_dask.dashboard.view import TICK_S, View
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
+from eco_dask.energy.hours import Wish
+from eco_dask.energy_config import energy_rule
 from eco_dask.gateway.executor import refusal
 from eco_dask.gateway.structural import refuse
 from eco_dask.gateway.tally import summed
@@ -28,7 +30,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tokens import Scope, TokenStore
 from eco_dask.ledger.totals import JobTotals
-from eco_dask.plugins.energy import OwnEnergy
+from eco_dask.plugins.energy import OwnEnergy, best_start
 from eco_dask.plugins.gateway import TOPIC
 from eco_dask.providers.registry import Registry
 from eco_dask.types import JobId
@@ -79,6 +81,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         scheduler.handlers["eco_snapshot"] = self.snapshot
         scheduler.handlers["eco_job"] = self.job
         scheduler.handlers["eco_jobs"] = self.list_jobs
+        scheduler.handlers["eco_start"] = self.best_start
         scheduler.handlers["eco_token"] = self.token
         self.restart(scheduler)
 
@@ -214,6 +217,10 @@ class EcoSchedulerPlugin(SchedulerPlugin):
             "energy": energy[JobId(job)].as_record(),
             "work_units": work.units,
         }
+
+    async def best_start(self, now_s: float, within_s: float, lasts_s: float) -> dict[str, Any]:
+        """Say when a job that can wait had better start, by the operator's hours."""
+        return asdict(best_start(energy_rule(), now_s, Wish(now_s + within_s, lasts_s)))
 
     async def _tally(self, job: str) -> dict[str, Any]:
         """Ask the gateways what verification did for a job."""
