@@ -12,11 +12,14 @@ from typing import Any
 
 from distributed import Scheduler, Worker
 
+from eco_dask.dashboard.register import register
 from eco_dask.dashboard.showing import add_pages
 
 logger = logging.getLogger(__name__)
 
-# Dask imports a preload before the scheduler's dashboard is made, and sets it up after.
+# Dask imports a preload before the scheduler's HTTP server and dashboard are made, and sets it up
+# after.
+register()
 add_pages()
 
 

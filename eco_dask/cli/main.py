@@ -15,6 +15,7 @@ from eco_dask.cli.recruiters import recruiters
 from eco_dask.cli.scheduler import scheduler
 from eco_dask.cli.strikes import strikes
 from eco_dask.cli.token import token
+from eco_dask.cli.top import top
 from eco_dask.cli.worker import worker
 
 
@@ -26,7 +27,7 @@ def eco() -> None:
 
 for command in (
     scheduler, gateway, worker, invite, providers, strikes, recruiters, jobs, balance, receipts,
-    energy, demo, token,
+    energy, demo, token, top,
 ):  # fmt: skip
     eco.add_command(command)
 

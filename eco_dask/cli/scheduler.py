@@ -26,6 +26,7 @@ from eco_dask.cli.running import (
     set_up_logging,
 )
 from eco_dask.config import data_directory, database_url
+from eco_dask.dashboard.register import register
 from eco_dask.dashboard.showing import add_pages
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.circle import CircleSecurity, restrict
@@ -211,6 +212,7 @@ class Coordinator:
         options = self._options
         # One lost gateway hits all tasks that were on it; they must not be blamed for it.
         dask.config.set({"distributed.scheduler.allowed-failures": 1000})
+        register()
         try:
             self._security = choose_security(options)
             add_pages()

@@ -62,7 +62,8 @@ class Books:
             sums = self.sums.jobs(connection, wanted)
             self.jobs = {job: JobBooks(sums[job], records.get(job, {})) for job in wanted}
             self.balances = journal.find_balances(connection, "")
-        self.energy.refresh(wanted, at_s)
+        attempts = {job: found.sums.attempts for job, found in self.jobs.items()}
+        self.energy.refresh(attempts, self.sums.total.units_once, at_s)
 
     def job(self, job: JobId) -> JobBooks:
         """Read one job, whatever its age."""
@@ -70,6 +71,11 @@ class Books:
             self.sums.advance(connection)
             record = load_jobs(connection, [job]).get(job, {})
             return JobBooks(self.sums.jobs(connection, [job])[job], record)
+
+    def names(self, limit: int, after: JobId | None) -> list[JobId]:
+        """Name the jobs that started last, the latest first."""
+        with self._reading() as connection:
+            return list(latest_jobs(connection, limit, after))
 
     def save(self, records: Mapping[JobId, Mapping[str, Any]]) -> None:
         """Keep what the scheduler saw of jobs."""

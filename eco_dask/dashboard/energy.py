@@ -8,13 +8,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from eco_dask.dashboard.model import Energy, EnergyFigures
+from eco_dask.dashboard.model import Baseline, Energy, EnergyFigures
 from eco_dask.energy import figures as known
 from eco_dask.energy.accounts import JobEnergy
+from eco_dask.energy.cloud import BaselineName, compare_work, vcpu_baseline
+from eco_dask.energy.reading import Unavailable
 from eco_dask.ledger.energy_totals import NETWORK, EnergyTotals
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tables import energy
@@ -22,7 +25,12 @@ from eco_dask.text import clean
 from eco_dask.types import JobId
 
 NOTHING: Final = "no run has reported its energy yet"
-NO_BASELINE: Final = "nothing to compare with: no measured work yet"
+#: After a job's last receipt its runs may still tell what they took, seconds.
+_LATE_S: Final = 60.0
+#: Which cloud is compared with: the one that makes us look worst.
+_BASELINE: Final[BaselineName] = "conservative"
+#: Share of runs of unknown energy at which the whole is compared no more.
+_UNKNOWN_SHARE_MAX: Final = 0.05
 #: Least time between two looks, in seconds, and the part of the time that they may take: the sums
 #: grow with history.
 _PAUSE_S: Final = 2.0
@@ -39,37 +47,58 @@ class EnergyBooks:
         self._database = database
         self._due_s = 0.0
         self._tiers: deque[tuple[float, dict[str, int]]] = deque()
-        self.all = Energy(unknown=NOTHING, baseline_unknown=NO_BASELINE)
+        self.all = Energy(unknown=NOTHING, baseline_unknown=NOTHING)
         self.providers: dict[str, EnergyFigures] = {}
         self.owners: dict[str, EnergyFigures] = {}
         self.jobs: dict[JobId, Energy] = {}
+        #: Attempts of each job, and since when there are that many.
+        self._seen: dict[JobId, tuple[int, float]] = {}
 
-    def refresh(self, jobs: Sequence[JobId], at_s: float) -> None:
-        """Add up anew, if it is time; jobs that were not asked for before are added up at once."""
-        fresh = [job for job in jobs if job not in self.jobs]
+    def refresh(self, attempts: Mapping[JobId, int], work_units: float, at_s: float) -> None:
+        """Add up anew, if it is time; jobs that were not asked for before are added up at once.
+
+        Parameters
+        ----------
+        attempts : mapping
+            The jobs to know, with their attempts so far.
+        work_units : float
+            Of all accepted tasks, each counted once, reference-core-seconds.
+        at_s : float
+            Now, Unix time.
+        """
         started_s = time.monotonic()
         if started_s < self._due_s:
-            self._read_jobs(fresh)
+            self._read_jobs([job for job in attempts if job not in self.jobs])
             return
-        self.jobs = {job: it for job, it in self.jobs.items() if job in set(jobs)}
-        self._read_jobs(jobs)
+        self.jobs = {job: it for job, it in self.jobs.items() if job in attempts}
+        self._read_jobs(self._moving(attempts, at_s))
         self.providers = _by_name(self._ledger.energy_totals("provider"))
         self.owners = _by_name(self._ledger.energy_totals("owner"))
-        totals = self._ledger.energy_totals("network").get(NETWORK)
-        self.all = self._whole(totals or EnergyTotals(), at_s)
+        totals = self._ledger.energy_totals("network").get(NETWORK) or EnergyTotals()
+        self.all = replace(whole(totals, work_units), watts_by_tier=self._watts(at_s))
         ended_s = time.monotonic()
         self._due_s = ended_s + max(_PAUSE_S, (ended_s - started_s) / _SHARE_MAX)
+
+    def _moving(self, attempts: Mapping[JobId, int], at_s: float) -> list[JobId]:
+        """Name the jobs whose energy may be another than when it was read last."""
+        self._seen = {
+            job: seen
+            if (seen := self._seen.get(job)) is not None and seen[0] == count
+            else (count, at_s)
+            for job, count in attempts.items()
+        }
+        return [
+            job
+            for job, (_, since_s) in self._seen.items()
+            if job not in self.jobs or at_s - since_s < _LATE_S
+        ]
 
     def _read_jobs(self, jobs: Sequence[JobId]) -> None:
         if jobs:
             found = self._ledger.job_energy(jobs)
-            self.jobs.update({job: job_energy(it) for job, it in found.items()})
-
-    def _whole(self, totals: EnergyTotals, at_s: float) -> Energy:
-        figures = plain_figures(totals.figures, totals.unknown_runs, totals.unknown_reasons or ())
-        return Energy(
-            **vars(figures), watts_by_tier=self._watts(at_s), baseline_unknown=NO_BASELINE
-        )
+            for job, it in found.items():
+                work = self._ledger.job_work(job) if it.all is not None else None
+                self.jobs[job] = job_energy(it, work.units if work is not None else 0.0)
 
     def _watts(self, at_s: float) -> dict[str, float] | None:
         query = select(energy.c.tier, func.sum(energy.c.reserved_uj)).where(
@@ -110,15 +139,46 @@ def plain_figures(
     )
 
 
-def job_energy(found: JobEnergy) -> Energy:
-    """Return a job's energy for screens."""
+def job_energy(found: JobEnergy, work_units: float) -> Energy:
+    """Return a job's energy for screens; its work in reference-core-seconds, each task once."""
     figures = plain_figures(found.all, found.unknown_runs, found.unknown_reasons)
     parts: dict[str, Any] = {
         f"{name}_uj": part.reserved_uj if part is not None else None
         for name in ("useful", "verification", "wasted", "coordination")
         for part in (getattr(found, name),)
     }
-    return Energy(**(vars(figures) | parts), baseline_unknown=NO_BASELINE)
+    return Energy(**(vars(figures) | parts), **_baseline(work_units, found.all))
+
+
+def whole(totals: EnergyTotals, work_units: float) -> Energy:
+    """Return the energy of all; compared only where nearly all of it is known."""
+    figures = plain_figures(totals.figures, totals.unknown_runs, totals.unknown_reasons or ())
+    runs = totals.runs + totals.unknown_runs
+    if totals.unknown_runs > _UNKNOWN_SHARE_MAX * runs:
+        told = f"energy of {totals.unknown_runs} of {runs} runs is unknown"
+        return Energy(**vars(figures), baseline_unknown=told)
+    return Energy(**vars(figures), **_baseline(work_units, totals.figures))
+
+
+def _baseline(work_units: float, used: known.EnergyFigures | None) -> dict[str, Any]:
+    compared = compare_work(work_units, used, _BASELINE)
+    if isinstance(compared, Unavailable):
+        return {"baseline_unknown": compared.reason}
+    cloud = vcpu_baseline(_BASELINE)
+    assumed = (
+        f"a cloud's vCPU at {100 * cloud.utilisation:.0f} % use, PUE {cloud.pue:g}: "
+        f"{cloud.wh_per_vcpu_h:.3g} Wh per hour; {cloud.source}"
+    )
+    return {
+        "baseline": Baseline(
+            compared.baseline,
+            round(compared.cloud_j * 1e6),
+            round(compared.saved_low_j * 1e6),
+            round(compared.saved_j * 1e6),
+            round(compared.saved_high_j * 1e6),
+            assumptions=(assumed,),
+        )
+    }
 
 
 def _by_name(totals: Mapping[str, EnergyTotals]) -> dict[str, EnergyFigures]:

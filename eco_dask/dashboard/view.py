@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,10 +66,12 @@ class View:
         self._presence = presence
         self.ledger = Ledger(database)
         self._books = Books(database, registry)
-        self._building: asyncio.Task[Snapshot] | None = None
+        self._building: asyncio.Task[None] | None = None
         #: One thread at a time reads the books for screens.
         self._turn = asyncio.Lock()
-        self._built_s = -TICK_S
+        self._saving = asyncio.Lock()
+        #: When the build of the last one began.
+        self._begun_s = 0.0
         #: The last one, None before the first.
         self.latest: Snapshot | None = None
 
@@ -78,12 +80,13 @@ class View:
 
         However many ask at a time, it is built once.
         """
-        if self.latest is not None and time.monotonic() - self._built_s < age_s:
-            return self.latest
-        if self._building is None or self._building.done():
-            self._building = asyncio.get_running_loop().create_task(self._build())
-        # One viewer that goes away must not take the others' snapshot along.
-        return await asyncio.shield(self._building)
+        wanted_s = time.monotonic() - age_s
+        while self.latest is None or self._begun_s < wanted_s:
+            if self._building is None or self._building.done():
+                self._building = asyncio.get_running_loop().create_task(self._build())
+            # One viewer that goes away must not take the others' snapshot along.
+            await asyncio.shield(self._building)
+        return self.latest
 
     async def job(self, job: JobId) -> Job | None:
         """Return one job, whatever its age; None if nothing is known of it."""
@@ -91,17 +94,50 @@ class View:
         async with self._turn:
             booked = await asyncio.to_thread(self._books.job, job)
             energy = (await asyncio.to_thread(self.ledger.job_energy, [job]))[job]
+            work = await asyncio.to_thread(self.ledger.job_work, job)
         progress = self._progress.jobs.get(job)
         if progress is None and not booked.record and not booked.sums.attempts:
             return None
         tallies = [found["tallies"][job] for found in facts if job in found["tallies"]]
         tally = summed(tallies) if tallies else None
-        return build_job(job, booked, progress, tally, job_energy(energy), time.time())
+        return build_job(job, booked, progress, tally, job_energy(energy, work.units), time.time())
+
+    async def jobs(
+        self, limit: int, after: JobId | None, is_shown: Callable[[Job], bool]
+    ) -> list[Job]:
+        """Return jobs of all time, the latest first.
+
+        Raises
+        ------
+        ValueError
+            There is no job ``after``.
+        """
+        snapshot = await self.snapshot()
+        await self.save()
+        known = {JobId(job.id): job for job in snapshot.jobs}
+        found: list[Job] = []
+        while len(found) < limit:
+            async with self._turn:
+                names = await asyncio.to_thread(self._books.names, limit, after)
+            for name in names:
+                job = known.get(name) or await self.job(name)
+                if job is not None and is_shown(job):
+                    found.append(job)
+            if len(names) < limit:
+                break
+            after = names[-1]
+        return found[:limit]
 
     async def save(self) -> None:
         """Keep what changed of jobs in the books."""
-        records = self._progress.take_changed()
-        await asyncio.to_thread(self._books.save, records)
+        # Whoever comes while another writes waits: afterwards the books hold all of it.
+        async with self._saving:
+            records = self._progress.take_changed()
+            await asyncio.to_thread(self._books.save, records)
+
+    def expire(self) -> None:
+        """Have the next look build anew, as something was changed on purpose."""
+        self._begun_s = 0.0
 
     async def ask_gateways(self, jobs: Collection[str]) -> list[dict[str, Any]]:
         """Ask every gateway for its facts; one that does not answer keeps what it said last."""
@@ -122,7 +158,8 @@ class View:
                     view.facts = answer
         return [view.facts for view in gateways.values() if view.facts]
 
-    async def _build(self) -> Snapshot:
+    async def _build(self) -> None:
+        begun_s = time.monotonic()
         running = self._progress.running()
         shown = list(dict.fromkeys((*running, *list(self._progress.jobs)[-JOBS_SHOWN:])))
         await self.save()
@@ -130,8 +167,7 @@ class View:
         async with self._turn:
             at_s = time.time()
             self.latest = await asyncio.to_thread(self._read_and_build, running, self._seen(at_s))
-        self._built_s = time.monotonic()
-        return self.latest
+        self._begun_s = begun_s
 
     def _read_and_build(self, running: list[JobId], seen: Seen) -> Snapshot:
         self._books.read(running, JOBS_SHOWN, seen.at_s)

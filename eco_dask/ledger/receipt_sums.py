@@ -45,6 +45,8 @@ class Sums:
     cpu_s: float = 0.0
     #: Reference-core-seconds that were paid.
     work_units: float = 0.0
+    #: Of accepted tasks, each counted once; processor seconds where the size is unknown.
+    units_once: float = 0.0
     by_reason: Counter[str] = field(default_factory=Counter)
     #: Wrong answers by owner, provider and reason; of jobs only.
     faults: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -59,6 +61,7 @@ class Sums:
         self.answered += row.answered
         self.cpu_s += row.cpu_s or 0.0
         self.work_units += row.work_units or 0.0
+        self.units_once += row.units_once or 0.0
         self.by_reason[str(row.reason)] += row.attempts
 
 
@@ -145,4 +148,7 @@ _SUMMED: Final = (
     func.count(receipts.c.cpu_s).label("answered"),
     func.sum(receipts.c.cpu_s).label("cpu_s"),
     func.sum(receipts.c.work_units).label("work_units"),
+    func.sum(
+        case((_IS_FIRST, func.coalesce(receipts.c.work_units, receipts.c.cpu_s)), else_=None)
+    ).label("units_once"),
 )

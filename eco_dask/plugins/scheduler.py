@@ -15,8 +15,11 @@ from typing import Any
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url
+from eco_dask.dashboard import metrics
+from eco_dask.dashboard.cancel import cancel_job
 from eco_dask.dashboard.presence import GatewayView, Presence
 from eco_dask.dashboard.progress import JobProgress, Progress
+from eco_dask.dashboard.recorder import Recorder
 from eco_dask.dashboard.showing import show
 from eco_dask.dashboard.view import TICK_S, View
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
@@ -27,6 +30,7 @@ from eco_dask.gateway.structural import refuse
 from eco_dask.gateway.tally import summed
 from eco_dask.jobs import ANNOTATION, RECRUITER, WANTED, JobSpec
 from eco_dask.ledger.database import open_database
+from eco_dask.ledger.series import SeriesStore
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tokens import Scope, TokenStore
 from eco_dask.ledger.totals import JobTotals
@@ -76,8 +80,13 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._scheduler = scheduler
         self._own_energy = await OwnEnergy.open(self.ledger, scheduler.id)
         self.view = View(scheduler, self.progress, self._presence, self._engine, self.registry)
-        self._hide = show(scheduler, self.view, TokenStore(self._engine))
+        self.tokens, self.series = TokenStore(self._engine), SeriesStore(self._engine)
+        self._recorder = Recorder(self.view, self.series)
+        self._recorder.start()
+        self._metrics = metrics.serve(self.view, scheduler)
+        self._hide = show(scheduler, self.view, self.tokens)
         scheduler.handlers["eco_network"] = self.network
+        scheduler.handlers["eco_cancel"] = self.cancel
         scheduler.handlers["eco_snapshot"] = self.snapshot
         scheduler.handlers["eco_job"] = self.job
         scheduler.handlers["eco_jobs"] = self.list_jobs
@@ -91,6 +100,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     async def close(self) -> None:
         """Close the books."""
+        metrics.withdraw(self._metrics)
+        await self._recorder.stop()
         self._hide()
         await self._own_energy.close()
         self._engine.dispose()
@@ -160,12 +171,24 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         verification = replace(found.verification, credibility_bins=None)
         return replace(found, verification=verification).to_plain()
 
+    async def cancel(self, job: str) -> int:
+        """Cancel a job; return how many tasks end."""
+        return self.cancel_job(JobId(job))
+
+    def cancel_job(self, job: JobId) -> int:
+        """Cancel a job: see :mod:`eco_dask.dashboard.cancel`."""
+        ended = cancel_job(self._scheduler, job)
+        self.progress.cancelled(job, time.time())
+        self.view.expire()
+        return ended
+
     async def token(self) -> str:
         """Make a recruiter's token for the HTTP API: whoever may connect here is trusted anyway."""
         at_s = time.time()
-        store = TokenStore(self._engine)
         scope = Scope("recruiter")
-        return await asyncio.to_thread(store.new, scope, at_s, at_s + TOKEN_S, "a client's panel")
+        return await asyncio.to_thread(
+            self.tokens.new, scope, at_s, at_s + TOKEN_S, "a client's panel"
+        )
 
     async def network(self) -> dict[str, Any]:
         """Return gateways and providers, with what each provider did and earned."""
