@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bokeh.models import BasicTicker, FactorRange, NumeralTickFormatter, UIElement
+from bokeh.models import FactorRange, UIElement
 
 from eco_dask.dashboard.pages.charts import (
     HEIGHT_PX,
-    WHOLE,
     Series,
     add_legend,
     add_tooltips,
+    number_axis,
     plain_figure,
 )
 from eco_dask.dashboard.pages.colours import BLUE
@@ -59,9 +59,7 @@ class Bars(Part):
         self._figure.x_range.start = 0
         self._figure.ygrid.visible = False
         self._figure.yaxis.major_tick_in = 0
-        if self._unit in WHOLE:
-            self._figure.xaxis.ticker = BasicTicker(min_interval=1)
-        self._figure.xaxis.formatter = NumeralTickFormatter(format="0[.]0[0]a")
+        number_axis(self._figure.xaxis, self._unit)
         drawn = self._figure.hbar_stack(
             [each.name for each in self._series],
             y="label",
@@ -110,6 +108,7 @@ class Ranges(Part):
         self._figure = plain_figure(y_range=self._range, x_axis_label=self._unit, height=HEIGHT_PX)
         self._figure.x_range.start = 0
         self._figure.ygrid.visible = False
+        number_axis(self._figure.xaxis, self._unit)
         self._figure.yaxis.major_tick_in = 0
         bars = self._figure.hbar(
             y="label",
@@ -169,7 +168,7 @@ class Distribution(Part):
         drawing.y_range.start = 0
         drawing.xgrid.visible = False
         drawing.xaxis.major_tick_in = 0
-        drawing.yaxis.ticker = BasicTicker(min_interval=1)
+        number_axis(drawing.yaxis, "owners")
         bars = drawing.vbar(x="label", top="owners", width=0.85, color=BLUE, source=self.source)
         add_tooltips(
             drawing, [(self._unit, "@label"), ("owners", "@owners{0,0}")], renderers=[bars]

@@ -9,15 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bokeh.models import HoverTool, Legend
+from bokeh.models import BasicTicker, CustomJSTickFormatter, HoverTool, Legend
 from bokeh.plotting import figure
 
 from eco_dask.dashboard.pages.colours import BLUE, GREY
 
 HEIGHT_PX: Final = 220
 #: Units of which there are no fractions.
-WHOLE: Final = frozenset({"providers", "slots, tasks", "tasks", "tasks, slots", "attempts in all"})
+WHOLE: Final = frozenset(
+    {"providers", "slots, tasks", "tasks", "tasks, slots", "attempts in all", "owners"}
+)
 _LEGEND_COLUMNS: Final = 5
+#: 1,500 as 1.5K, and 0.00004 as it is.
+_COMPACT: Final = (
+    "return new Intl.NumberFormat('en', {notation: 'compact', maximumSignificantDigits: 4})"
+    ".format(tick)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,13 @@ def plain_figure(**options: Any) -> Any:
     for grid in made.grid:
         grid.grid_line_color, grid.grid_line_alpha = GREY, 0.5
     return made
+
+
+def number_axis(axis: Any, unit: str) -> None:
+    """Make an axis show numbers of a unit: short, and whole where there are no fractions."""
+    if unit in WHOLE:
+        axis.ticker = BasicTicker(min_interval=1)
+    axis.formatter = CustomJSTickFormatter(code=_COMPACT)
 
 
 def add_legend(drawing: Any, titles: Sequence[str], drawn: Sequence[Any]) -> None:

@@ -32,6 +32,7 @@ from eco_dask.energy.figures import in_unit
 from eco_dask.energy.reading import Tier
 
 _NOTHING = "No energy has been reported yet: it comes with the answers of providers that meter it."
+_NOT_SPLIT = "It is not known yet what the energy was for."
 _JOBS_DRAWN = 12
 _TIER_COLOURS = (GREEN, SKY, BLUE, ORANGE, GREY)
 
@@ -213,7 +214,7 @@ def energy_parts() -> list[Part]:
             "watts",
         ),
         Bars(
-            Card("uses", "What it was for", "Energy with reserved idle power.", _NOTHING),
+            Card("uses", "What it was for", "Energy with reserved idle power.", _NOT_SPLIT),
             [Series("wh", "energy", GREEN)],
             "Wh",
             [("share", "share")],

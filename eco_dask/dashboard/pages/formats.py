@@ -6,6 +6,7 @@ amount_mpt, energy_uj, left_s ──► "1.24 points", "3.1 Wh", "2 min"
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -26,7 +27,8 @@ def label(text: str, chars_max: int = _LABEL_CHARS_MAX) -> str:
 
     Bokeh typesets what stands between two ``$$``, links included, so none is left in a name.
     """
-    shown = clean(text, 10 * chars_max).replace("$$", "$ $")
+    shown = clean(text, 10 * chars_max)
+    shown = re.sub(r"\$(?=\$)", "$ ", shown)
     for opening in (r"\(", r"\["):
         shown = shown.replace(opening, f"\\ {opening[-1]}")
     shown = " ".join(shown.split())

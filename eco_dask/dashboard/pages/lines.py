@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bokeh.models import BasicTicker, DatetimeTickFormatter, NumeralTickFormatter, UIElement
+from bokeh.models import DatetimeTickFormatter, UIElement
 
 from eco_dask.dashboard.pages.charts import (
     HEIGHT_PX,
-    WHOLE,
     Series,
     add_legend,
     add_tooltips,
+    number_axis,
     plain_figure,
 )
 from eco_dask.dashboard.pages.columns import Columns
@@ -50,9 +50,7 @@ class Lines(Part):
         drawing.xaxis.formatter = DatetimeTickFormatter(
             seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M"
         )
-        if self._unit in WHOLE:
-            drawing.yaxis.ticker = BasicTicker(min_interval=1)
-        drawing.yaxis.formatter = NumeralTickFormatter(format="0[.]0[00]a")
+        number_axis(drawing.yaxis, self._unit)
         lines = [
             drawing.step(
                 "at_ms",
