@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -56,3 +59,14 @@ def test_the_document_names_every_route_and_every_parameter() -> None:
         asked = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
         assert asked == set(handler.parameters)
         assert operation["summary"]
+
+
+def test_the_page_for_people_names_every_route() -> None:
+    page = Path("docs/api.md").read_text()
+    named = re.findall(r"^\| `(GET|POST) (/\S+)` \|", page, re.MULTILINE)
+    served = {
+        (method.upper(), path)
+        for path, operations in document()["paths"].items()
+        for method in operations
+    }
+    assert set(named) == served
