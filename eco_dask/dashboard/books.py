@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from eco_dask.dashboard.energy import EnergyBooks
 from eco_dask.dashboard.members import Members
+from eco_dask.dashboard.model import Energy
 from eco_dask.ledger import journal, totals
 from eco_dask.ledger.book import Balance
 from eco_dask.ledger.database import writing
@@ -65,12 +66,14 @@ class Books:
         attempts = {job: found.sums.attempts for job, found in self.jobs.items()}
         self.energy.refresh(attempts, self.sums.total.units_once, at_s)
 
-    def job(self, job: JobId) -> JobBooks:
-        """Read one job, whatever its age."""
+    def some(self, jobs: Sequence[JobId]) -> tuple[dict[JobId, JobBooks], dict[JobId, Energy]]:
+        """Read some jobs, whatever their age, and what they took."""
         with self._reading() as connection:
             self.sums.advance(connection)
-            record = load_jobs(connection, [job]).get(job, {})
-            return JobBooks(self.sums.jobs(connection, [job])[job], record)
+            records = load_jobs(connection, jobs)
+            sums = self.sums.jobs(connection, jobs)
+        found = {job: JobBooks(sums[job], records.get(job, {})) for job in jobs}
+        return found, self.energy.of_jobs(jobs)
 
     def names(self, limit: int, after: JobId | None) -> list[JobId]:
         """Name the jobs that started last, the latest first."""

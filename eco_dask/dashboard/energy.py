@@ -94,11 +94,15 @@ class EnergyBooks:
         ]
 
     def _read_jobs(self, jobs: Sequence[JobId]) -> None:
-        if jobs:
-            found = self._ledger.job_energy(jobs)
-            for job, it in found.items():
-                work = self._ledger.job_work(job) if it.all is not None else None
-                self.jobs[job] = job_energy(it, work.units if work is not None else 0.0)
+        self.jobs.update(self.of_jobs(jobs))
+
+    def of_jobs(self, jobs: Sequence[JobId]) -> dict[JobId, Energy]:
+        """Add up what some jobs took, now."""
+        made = {}
+        for job, it in (self._ledger.job_energy(jobs) if jobs else {}).items():
+            work = self._ledger.job_work(job) if it.all is not None else None
+            made[job] = job_energy(it, work.units if work is not None else 0.0)
+        return made
 
     def _watts(self, at_s: float) -> dict[str, float] | None:
         query = select(energy.c.tier, func.sum(energy.c.reserved_uj)).where(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,7 +21,6 @@ from sqlalchemy import Engine
 
 from eco_dask.dashboard.books import Books
 from eco_dask.dashboard.build import Seen, build, build_job
-from eco_dask.dashboard.energy import job_energy
 from eco_dask.dashboard.model import Job, Snapshot
 from eco_dask.dashboard.presence import Presence
 from eco_dask.dashboard.progress import Progress
@@ -90,17 +89,24 @@ class View:
 
     async def job(self, job: JobId) -> Job | None:
         """Return one job, whatever its age; None if nothing is known of it."""
-        facts = await self.ask_gateways([job])
+        return (await self._read_jobs([job])).get(job)
+
+    async def _read_jobs(self, names: Sequence[JobId]) -> dict[JobId, Job]:
+        """Return jobs as they are now; those of which nothing is known are left out."""
+        if not names:
+            return {}
+        facts = await self.ask_gateways(names)
         async with self._turn:
-            booked = await asyncio.to_thread(self._books.job, job)
-            energy = (await asyncio.to_thread(self.ledger.job_energy, [job]))[job]
-            work = await asyncio.to_thread(self.ledger.job_work, job)
-        progress = self._progress.jobs.get(job)
-        if progress is None and not booked.record and not booked.sums.attempts:
-            return None
-        tallies = [found["tallies"][job] for found in facts if job in found["tallies"]]
-        tally = summed(tallies) if tallies else None
-        return build_job(job, booked, progress, tally, job_energy(energy, work.units), time.time())
+            booked, energy = await asyncio.to_thread(self._books.some, names)
+        found = {}
+        for job in names:
+            progress = self._progress.jobs.get(job)
+            if progress is None and not booked[job].record and not booked[job].sums.attempts:
+                continue
+            tallies = [it["tallies"][job] for it in facts if job in it["tallies"]]
+            tally = summed(tallies) if tallies else None
+            found[job] = build_job(job, booked[job], progress, tally, energy[job], time.time())
+        return found
 
     async def jobs(
         self, limit: int, after: JobId | None, is_shown: Callable[[Job], bool]
@@ -119,10 +125,9 @@ class View:
         while len(found) < limit:
             async with self._turn:
                 names = await asyncio.to_thread(self._books.names, limit, after)
-            for name in names:
-                job = known.get(name) or await self.job(name)
-                if job is not None and is_shown(job):
-                    found.append(job)
+            older = await self._read_jobs([name for name in names if name not in known])
+            listed = known | older
+            found += [listed[name] for name in names if name in listed and is_shown(listed[name])]
             if len(names) < limit:
                 break
             after = names[-1]

@@ -150,6 +150,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         if topic != TOPIC:
             return
         view = GatewayView(**msg)
+        # Dask keeps the latest thousand messages, which need not hold a thousand names each.
+        msg["providers"] = len(view.providers)
         self._presence.note(view, time.time())
         set_scheduler_slots(self._scheduler, view.worker, view.slots)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,3 +75,30 @@ def test_without_a_coordinator_it_says_so(run, tmp_path: Path, arguments) -> Non
     assert found.exit_code == 1
     assert "coordinator" in found.stderr
     assert "Traceback" not in found.output
+
+
+@pytest.mark.e2e
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+def test_ctrl_c_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    import pty
+
+    with ServedBooks(tmp_path) as served:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "eco_dask.cli.main", "top", "--scheduler", served.address]
+        process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm"}
+        )
+        os.close(theirs)
+        said = b""
+        while b"25 attempts" not in said:
+            said += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):
+            # Linux reports the end of the other side as an error.
+            while more := os.read(ours, 65536):
+                said += more
+        os.close(ours)
+        assert process.wait(30) == 0
+    assert b"Traceback" not in said
+    # The screen that was there before, and the cursor.
+    assert said.rstrip().endswith((b"\x1b[?25h", b"\x1b[?1049l"))

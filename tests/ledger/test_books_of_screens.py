@@ -36,8 +36,9 @@ def test_sums_balances_and_jobs_are_of_one_instant(engine) -> None:
         assert books.sums.total.amount_mpt == books.balances["owner:ada"].posted_mpt
         assert books.sums.total.amount_mpt == 7 * (number + 1)
     assert books.sums.total.accepted == 3
-    assert books.job("j0").sums.attempts == 3
-    assert books.job("nobody").sums.attempts == 0
+    found, energy = books.some(["j0", "nobody"])
+    assert (found["j0"].sums.attempts, found["nobody"].sums.attempts) == (3, 0)
+    assert energy["j0"].reserved_uj is None
 
 
 def test_jobs_of_older_books_are_adopted_in_their_order(engine) -> None:
