@@ -1,4 +1,4 @@
-"""Every surface says the same of one instant: database, RPC, HTTP API, commands, metrics."""
+"""Every surface says the same of one instant: database, RPC, API, widget, commands, metrics."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from eco_dask.ledger.database import open_database
 from eco_dask.ledger.energy_totals import NETWORK
 from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tokens import Scope, TokenStore
+from eco_dask.notebook.widget import MonitorWidget
 from eco_dask.providers.registry import Registry
 from eco_dask.testing import honest, misbehaving
 
@@ -173,6 +174,26 @@ def test_the_commands_say_what_the_snapshot_does(quiet: Quiet) -> None:
     assert f"{snapshot['points']['posted_mpt'] / 1000:,.3f} paid" in shown
     assert f"by {snapshot['verification']['attempts']} attempts" in shown
     assert "60 of 60" in shown
+
+
+def test_the_widget_says_what_the_snapshot_does(quiet: Quiet) -> None:
+    widget = MonitorWidget(quiet.client, 0.5)
+    try:
+        until(lambda: widget.html, "the widget heard of the network")
+    finally:
+        widget.close()
+    found = re.findall(r'data-eco="([^"]*)" data-value="([^"]*)"', widget.html)
+    shown = {path: value for path, value in found if ".energy." not in path}
+    snapshot = quiet.snapshot()
+    jobs = {job["id"]: job for job in snapshot["jobs"]}
+    for path, value in shown.items():
+        part, *keys = path.split(".")
+        if part == "energy":
+            continue  # the coordinator's own goes on while one looks
+        fact = jobs[keys[0]][keys[1]] if part == "jobs" else snapshot[part][keys[0]]
+        assert value == ("" if fact is None else str(fact)), path
+    assert f"jobs.{quiet.job}.spent_mpt" in shown
+    assert {path.partition(".")[0] for path in shown} >= {"network", "verification", "points"}
 
 
 def test_metrics_and_history_say_what_the_snapshot_does(quiet: Quiet) -> None:
