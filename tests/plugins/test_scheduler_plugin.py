@@ -112,7 +112,7 @@ def test_a_gateways_slots_become_the_schedulers(tmp_path: Path) -> None:
             "slots": 40,
             "providers": ["p-1"],
         }
-        scheduler.log_event(TOPIC, said)
+        scheduler.log_event(TOPIC, dict(said))
         assert scheduler.workers[worker.address].nthreads == 40
         assert scheduler.total_nthreads == 40
         assert (await plugin.network())["gateways"] == [said]
