@@ -5,8 +5,9 @@ eco-dask.worker.presence, .transfer, .energy.hours ──► PresenceRule, Trans
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from eco_dask.energy.intensity import known_intensity
 from eco_dask.energy_config import owner_energy_rule
 from eco_dask.errors import ConfigurationError
 from eco_dask.host.hours_text import parse_hours
@@ -61,6 +62,7 @@ def presence_rule() -> PresenceRule:
         raise ConfigurationError(
             f"eco-dask.worker.presence.programs must be a list of names; got {programs!r}"
         )
+    energy = owner_energy_rule()
     try:
         return PresenceRule(
             idle_s_min=if_set(seconds, "worker.presence.idle"),
@@ -69,7 +71,8 @@ def presence_rule() -> PresenceRule:
             temperature_max_c=if_set(fraction, "worker.presence.temperature-max"),
             on_metered=setting("worker.presence.on-metered") is True,
             programs=tuple(programs),
-            hours=parse_hours(owner_energy_rule().hours),
+            hours=replace(parse_hours(energy.hours), g_per_kwh_max=energy.g_per_kwh_max),
+            g_per_kwh=known_intensity(energy.zone),
             gpu_shared=setting("worker.presence.gpu-shared") is True,
             transfer_bytes_max=transfer_rule().per_day_bytes,
         )

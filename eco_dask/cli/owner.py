@@ -18,6 +18,7 @@ import yaml
 
 from eco_dask.agent.local_page import CONTROL_FILE
 from eco_dask.agent.settings_file import AT_START, SettingsFile, known_settings
+from eco_dask.cli.calibrate import calibrate
 from eco_dask.cli.doctor import doctor
 from eco_dask.cli.owned import SETTINGS_FILE
 from eco_dask.config import data_directory
@@ -235,3 +236,4 @@ def _text(value: Any) -> str:
 
 
 owner.add_command(doctor)
+owner.add_command(calibrate)

@@ -93,6 +93,12 @@ def static_table() -> IntensityTable:
     return IntensityTable({**values, WORLD: world}, world)
 
 
+def known_intensity(zone: str) -> float | None:
+    """The shipped annual average of a zone, g CO2e per kWh; None if it has none."""
+    found = static_table().intensity(zone)
+    return None if found.warning else found.central
+
+
 def json_file(text: str) -> IntensityTable:
     """The operator's own table: ``{"FRA": {"g_per_kwh": 50, "year": 2025, "source": "..."}}``.
 

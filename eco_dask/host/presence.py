@@ -6,7 +6,7 @@ Sight, PresenceRule, reasons so far ──judge──► reasons to pause; none:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -55,6 +55,8 @@ class PresenceRule:
     #: Names of programs that have the machine for themselves.
     programs: tuple[str, ...] = ()
     hours: OwnerHours = field(default_factory=OwnerHours)
+    #: Of the declared country's grid, for a limit in ``hours``.
+    g_per_kwh: float | None = None
     #: Whether to work beside others on the GPU.
     gpu_shared: bool = False
     #: Most bytes up and down in a day of the owner's.
@@ -151,8 +153,8 @@ def _plain(name: str) -> str:
 
 
 def _hours(rule: PresenceRule, sight: Sight) -> Open | Closed:
-    windows = OwnerHours(rule.hours.windows, None, sight.utc_offset_s)
-    return may_work(windows, sight.at_s)
+    hours = replace(rule.hours, utc_offset_s=sight.utc_offset_s)
+    return may_work(hours, sight.at_s, rule.g_per_kwh)
 
 
 def _used_up(rule: PresenceRule, sight: Sight) -> bool:

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eco_dask.energy.hours import OwnerHours
 from eco_dask.errors import ConfigurationError
 from eco_dask.host.hours_text import parse_hours
 from eco_dask.host.presence import REASONS, PresenceRule, Sight, judge, next_opening_s
 
 #: A Wednesday, 15:00 UTC.
 NOW_S = calendar.timegm((2026, 7, 1, 15, 0, 0))
+CLEAN = OwnerHours(g_per_kwh_max=50.0)
 NIGHTS = parse_hours(["Mon-Fri 22:00-06:00", "Sat,Sun"])
 
 
@@ -46,6 +48,9 @@ CASES = {
     ),
     "other programs": ({"programs": ("game",)}, {"programs": frozenset({"gamepad"})}, ()),
     "out of hours": ({"hours": NIGHTS}, {}, ("hours",)),
+    "grid over the owner's limit": ({"hours": CLEAN, "g_per_kwh": 60.0}, {}, ("hours",)),
+    "grid below it": ({"hours": CLEAN, "g_per_kwh": 40.0}, {}, ()),
+    "a limit and an unknown grid": ({"hours": CLEAN}, {}, ("hours",)),
     "in hours by the owner's clock": ({"hours": NIGHTS}, {"utc_offset_s": 8 * 3600.0}, ()),
     "the GPU is used": ({}, {"gpu_used": True}, ("gpu",)),
     "the GPU is shared": ({"gpu_shared": True}, {"gpu_used": True}, ()),
