@@ -15,7 +15,7 @@ import yaml
 from eco_dask.config import sandbox_rule, worker_rule
 from eco_dask.energy_config import owner_energy_rule
 from eco_dask.errors import ConfigurationError
-from eco_dask.owner_config import presence_rule, transfer_rule
+from eco_dask.owner_config import give_back_after_s, presence_rule, transfer_rule
 from eco_dask.providers.private_files import make_private_folder
 from eco_dask.settings import defaults, setting
 
@@ -30,6 +30,7 @@ _RULES: tuple[Callable[[], object], ...] = (
     owner_energy_rule,
     presence_rule,
     transfer_rule,
+    give_back_after_s,
 )
 
 

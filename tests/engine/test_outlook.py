@@ -1,0 +1,59 @@
+"""Why an idle provider gets nothing, as the gateway tells it and as its owner reads it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from eco_dask.agent.outlook import OUTLOOKS, Idle, why_no_work
+from eco_dask.engine.ballot import Ballot
+from eco_dask.engine.facts import Provider, Task
+from eco_dask.engine.outlook import Outlook, outlook_of
+
+ANN = Provider("p1", "ann", "provider", frozenset({"linux"}), 1)
+
+
+def waiting(*require: str, asked: Provider | None = None) -> Ballot:
+    task = Task("b", "sum", "job", "recruiter:r", require=frozenset(require))
+    ballot = Ballot(task, role="provider", wanted=2)
+    if asked is not None:
+        ballot.leases["l"] = SimpleNamespace(provider=asked)
+    return ballot
+
+
+@pytest.mark.parametrize(
+    ("ballots", "barred", "expected"),
+    [
+        ([], set(), Outlook("no-demand")),
+        ([waiting()], {"ann"}, Outlook("barred")),
+        ([waiting("gpu", "linux")], set(), Outlook("tags", "gpu", 1)),
+        ([waiting("a", "b"), waiting("c")], set(), Outlook("tags", "c", 2)),
+        ([waiting(asked=ANN), waiting("gpu")], set(), Outlook("witnessed", "", 2)),
+        ([waiting(asked=ANN), waiting()], set(), Outlook("soon", "", 2)),
+        ([waiting("gpu"), waiting("linux")], set(), Outlook("soon", "", 2)),
+    ],
+)
+def test_the_gateway_says_why(ballots, barred, expected) -> None:
+    assert outlook_of(ANN, ballots, barred) == expected
+
+
+@pytest.mark.parametrize(
+    ("idle", "words"),
+    [
+        (Idle("pause", ("on battery",), None), "you paused it"),
+        (Idle("finish", (), None), "you asked it to take nothing new"),
+        (Idle("run", ("on battery", "hot"), ("soon", "")), "paused: on battery; hot"),
+        (Idle("run", (), None), "has not said yet"),
+        (Idle("run", (), ("tags", "gpu")), "does not offer: gpu"),
+        (Idle("run", (), ("new-code", "x\x1b[2J")), "new-code: x"),
+    ],
+)
+def test_the_owner_reads_one_answer(idle, words) -> None:
+    assert words in why_no_work(idle)
+    assert "\x1b" not in why_no_work(idle)
+
+
+@pytest.mark.parametrize("code", OUTLOOKS)
+def test_every_code_has_words(code) -> None:
+    assert "{" not in why_no_work(Idle("run", (), (code, "gpu")))
