@@ -34,14 +34,14 @@ class Lent:
     process: subprocess.Popen
 
 
-def slow_sum(n: int) -> int:
-    time.sleep(0.2)
-    return n
-
-
 @pytest.fixture(scope="module")
 def a_lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lent]:
     """A provider that answered some tasks and waits for more; named to come before Chromium."""
+
+    def slow(n: int) -> int:
+        time.sleep(0.2)
+        return n
+
     home = tmp_path_factory.mktemp("lent") / "provider"
     with EcoCluster(
         n_providers=0, trusted_workers=0, dashboard_address=None, config=QUICK
@@ -53,7 +53,7 @@ def a_lent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lent]:
         )
         try:
             with Client(cluster.scheduler_address) as client:
-                assert sum(client.gather(client.map(slow_sum, range(8), pure=False))) == 28
+                assert sum(client.gather(client.map(slow, range(8), pure=False))) == 28
             control = json.loads((home / "control.json").read_text())
             yield Lent(f"http://127.0.0.1:{control['port']}/#{control['token']}", home, process)
         finally:
