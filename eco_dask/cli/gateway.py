@@ -44,9 +44,8 @@ logger = logging.getLogger(__name__)
 )
 @click.option(
     "--memory-limit",
-    default="auto",
-    show_default=True,
-    help="Memory for results before they spill to disk.",
+    default=None,
+    help="Memory for results before they spill to disk.  [default: eco-dask.gateway.memory-limit]",
 )
 @click.option("--local-directory", default=None, help="Folder for results that spill.")
 @click.option(
@@ -106,11 +105,13 @@ def gateway(
     plugin = EcoGatewayPlugin(
         name, port=provider_port, database=database, data_directory=data_directory
     )
+    memory_limit = str(dask.config.get("eco-dask.gateway.memory-limit"))
     security = security_of(
         tls_ca_file=tls_ca_file, tls_worker_cert=tls_cert, tls_worker_key=tls_key
     )
 
     async def serve(stop: asyncio.Event) -> int:
+        worker_options["memory_limit"] = worker_options["memory_limit"] or memory_limit
         options = _on_loopback(scheduler) | {k: v for k, v in worker_options.items() if v}
         worker = Worker(
             scheduler, nthreads=1, name=name, security=security, dashboard=False, **options

@@ -24,6 +24,9 @@ from eco_dask.wire.messages import PROTOCOL
 
 logger = logging.getLogger(__name__)
 
+#: Refusal of who answers the benchmark falsely.
+BENCHMARK_WRONG = "benchmark-wrong"
+
 
 class Line(Protocol):
     """The connection, as far as a handshake needs it."""
@@ -115,6 +118,7 @@ class Handshake:
                 session.declared = applicant.declared
                 self._welcome(session, resumed=True)
                 return
+            self._require_patience(applicant)
             if self._admission.asks_benchmark(applicant):
                 await self._measure(applicant)
             session = await self._admission.open_session(applicant, self._gateway.fetching.room)
@@ -124,12 +128,23 @@ class Handshake:
             logger.info("Provider %s joined", provider_facts(session.provider))
         except RegistrationError as error:
             self._gateway.offences.by_stranger(self._line.address, f"refused: {error.code}")
+            if error.code == BENCHMARK_WRONG and applicant.record is not None:
+                # Looking into it has cost as much as a right one.
+                self._gateway.offences.by_provider(applicant.record.id, error.code)
             await self._refuse(error.code, str(error))
         except WireError as error:
             self._line.violation(error)
         except SQLAlchemyError:
             logger.exception("The registry could not be asked about a provider")
             await self._refuse("busy", "the registry cannot be reached now; try again later")
+
+    def _require_patience(self, applicant: Applicant) -> None:
+        """Refuse who begins new sessions again and again."""
+        record = applicant.record
+        if record is not None and not self._gateway.offences.may_join(record.id):
+            raise RegistrationError(
+                "busy", f"provider {record.id} has joined too often lately; it may come back soon"
+            )
 
     def _require_welcome(self, applicant: Applicant) -> None:
         """Refuse who broke too many rules lately, and one machine too many of an owner."""

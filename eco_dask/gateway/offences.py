@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from eco_dask.config import GuardRule
 from eco_dask.gateway.door import address_group
+from eco_dask.gateway.pace import Bucket
 from eco_dask.types import ProviderId
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 #: Addresses and reasons counted between two flushes; what is beyond is counted as from elsewhere.
 COUNTED_MAX = 1000
 ELSEWHERE = "elsewhere"
+#: New sessions of one provider, in the long run and at once.
+JOINS_PER_S, JOINS_BURST = 0.1, 20
 
 Incidents = dict[tuple[str, str], int]
 
@@ -52,6 +55,7 @@ class Offences:
         self._recent: defaultdict[ProviderId, deque[float]] = defaultdict(
             lambda: deque(maxlen=rule.violations_max)
         )
+        self._joins: dict[ProviderId, Bucket] = {}
         self._strangers: Counter[tuple[str, str]] = Counter()
 
     def by_provider(self, provider: ProviderId, code: str) -> None:
@@ -83,6 +87,19 @@ class Offences:
         if recent is None or len(recent) < self._rule.violations_max:
             return 0.0
         return max(0.0, recent[0] + self._rule.violations_window_s - self._now_s())
+
+    def may_join(self, provider: ProviderId) -> bool:
+        """Count a new session; say whether the provider may have it now.
+
+        Each costs the gateway a part of a benchmark, done again. Who resumes a session does not
+        come by here.
+        """
+        bucket = self._joins.get(provider)
+        if bucket is None:
+            if len(self._joins) >= COUNTED_MAX:
+                del self._joins[next(iter(self._joins))]
+            bucket = self._joins[provider] = Bucket(JOINS_PER_S, JOINS_BURST, self._now_s())
+        return bucket.take(1, self._now_s())
 
     def flush(self) -> Incidents:
         """Return what strangers did since the last call, by address and reason code."""

@@ -72,7 +72,7 @@ async def open_door(
     **rules: Any,
 ) -> AsyncIterator[Door]:
     """Open a gateway on loopback; ``guard`` and ``rules`` change its settings."""
-    rule = replace(gateway_rule(), host="127.0.0.1", benchmark_steps=0, **rules)
+    rule = replace(gateway_rule(), host="127.0.0.1", **{"benchmark_steps": 0} | rules)
     rule = replace(rule, guard=replace(rule.guard, **(guard or {})))
     database = open_database(f"sqlite:///{folder / 'books.sqlite'}")
     ledger, registry = Ledger(database), Registry(database)

@@ -302,3 +302,38 @@ async def test_who_does_not_read_is_dropped_and_struck(tmp_path: Path) -> None:
 
         assert await until(gone)
         assert await door.strikes(peer) == ["protocol: slow-reader"]
+
+
+async def test_who_joins_anew_again_and_again_has_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eco_dask.gateway.offences.JOINS_BURST", 3)
+    async with open_door(tmp_path) as door:
+        peer = Peer(door, door.invite())
+        for _ in range(3):
+            welcome = await peer.join()
+        # Coming back to one's session is no new one.
+        peer.socket.close()
+        resumed = await peer.join(session=welcome.session)
+        assert resumed.resumed
+        await peer.dial()
+        await peer.introduce()
+        assert (await peer.hear(m.Refused)).code == "busy"
+
+
+async def test_false_answers_to_the_benchmark_are_strikes_and_end_in_a_pause(
+    tmp_path: Path,
+) -> None:
+    small = {"benchmark_steps": 2, "benchmark_size": 64}
+    async with open_door(tmp_path, {"violations_max": 2}, **small) as door:
+        peer = Peer(door, door.invite())
+        for _ in range(2):
+            await peer.dial()
+            await peer.introduce()
+            await peer.hear(m.BenchmarkAsked)
+            await peer.say(m.BenchmarkDone((Digest(bytes(32)),) * 2, 1.0, 1.0))
+            assert (await peer.hear(m.Refused)).code == "benchmark-wrong"
+        await peer.dial()
+        await peer.introduce()
+        assert (await peer.hear(m.Refused)).code == "paused"
+        assert await door.strikes(peer) == ["protocol: benchmark-wrong"] * 2
