@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import Protocol
 
 import dask
+from distributed import Scheduler
 from distributed.security import Security
 
 from eco_dask.errors import ConfigurationError
@@ -99,6 +101,13 @@ def secure_dashboard(address: str, folder: Path) -> None:
             "distributed.scheduler.dashboard.tls.key": str(own.key_path),
         }
     )
+
+
+def harden_dashboard(scheduler: Scheduler) -> None:
+    """Take TLS 1.3 only for Dask's pages, where they have TLS at all."""
+    context = getattr(scheduler.http_server, "ssl_options", None)
+    if isinstance(context, ssl.SSLContext):
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
 
 
 def gateways_ca(security: Security) -> str | None:

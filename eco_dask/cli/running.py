@@ -10,10 +10,11 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,11 +37,17 @@ log_level = click.option(
 
 
 def security_of(**files: str | None) -> Security:
-    """Build Dask's security from the files that were given; a None would turn TLS on."""
+    """Build Dask's security from the files that were given; a None would turn TLS on.
+
+    Where there is TLS, it is 1.3.
+    """
     # A provider needs none of it, and distributed takes a second to import.
     from distributed.security import Security
 
-    return Security(**{name: file for name, file in files.items() if file is not None})
+    given: dict[str, Any] = {name: file for name, file in files.items() if file is not None}
+    if given:
+        given["tls_min_version"] = ssl.TLSVersion.TLSv1_3
+    return Security(**given)
 
 
 def set_up_logging(level: str) -> None:

@@ -16,7 +16,7 @@ from distributed import Scheduler
 from distributed.security import Security
 
 from eco_dask.children import Child
-from eco_dask.cli.circle import choose_security, gateways_ca, secure_dashboard
+from eco_dask.cli.circle import choose_security, gateways_ca, harden_dashboard, secure_dashboard
 from eco_dask.cli.facts import FACTS_FILE, remove_facts, write_facts
 from eco_dask.cli.running import (
     die_with_parent,
@@ -223,6 +223,7 @@ class Coordinator:
                 dashboard=options.dashboard_address is not None,
                 security=self._security,
             ) as scheduler:
+                harden_dashboard(scheduler)
                 await self._plugin.start(scheduler)
                 watching = self._watch_circle(scheduler)
                 scheduler.add_plugin(self._plugin)
