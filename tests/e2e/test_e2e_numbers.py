@@ -1,4 +1,4 @@
-"""Every surface says the same of one instant: database, RPC, API, widget, commands, metrics."""
+"""Every surface says the same of one instant: books, RPC, HTTP API, commands, pages, widget."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def quiet() -> Iterator[Quiet]:
     """A network after a job with a liar in it, once nothing moves any more."""
     fleet = (*honest("ann", "bob", "cem"), misbehaving("liar", "lie:0.5"))
     with (
-        EcoCluster(providers=fleet, config=QUICK) as cluster,
+        EcoCluster(
+            providers=fleet, config=QUICK | {"eco-dask.dashboard.open-to": "operator"}
+        ) as cluster,
         Client(cluster) as client,
     ):
         with eco_dask.job("numbers", quorum=2, recruiter="eve", budget=500) as job:
@@ -241,3 +243,54 @@ def test_a_running_job_is_cancelled_through_the_api(quiet: Quiet) -> None:
 def long(n: int) -> int:
     time.sleep(0.5)
     return n
+
+
+def sources(quiet: Quiet, page: str) -> list[dict[str, list[Any]]]:
+    """The columns of all tables and figures of a page, as a browser's Bokeh gets them."""
+    from bokeh.client import pull_session
+    from bokeh.models import ColumnDataSource
+
+    session = pull_session(url=quiet.cluster.dashboard_link.replace("/status", f"/{page}"))
+    try:
+        found = session.document.select({"type": ColumnDataSource})
+        return [{name: list(values) for name, values in it.data.items()} for it in found]
+    finally:
+        session.close()
+
+
+def rows(quiet: Quiet, page: str, key: str, *others: str) -> dict[str, tuple[Any, ...]]:
+    """The rows by ``key`` of the source of a page that has all of these columns."""
+
+    def look() -> dict[str, tuple[Any, ...]]:
+        for data in sources(quiet, page):
+            if {key, *others} <= data.keys() and data[key]:
+                return dict(
+                    zip(data[key], zip(*(data[it] for it in others), strict=True), strict=True)
+                )
+        return {}
+
+    return until(look, f"the page {page} shows {key} and {others}")
+
+
+def test_the_pages_and_the_notebook_say_what_the_snapshot_does(quiet: Quiet) -> None:
+    from eco_dask.dashboard.pages.formats import label
+    from eco_dask.notebook.widget import MonitorWidget
+
+    snapshot = Snapshot.from_plain(quiet.snapshot())
+    owners = rows(quiet, "eco-points", "owner", "tasks", "agreed", "dissented", "posted", "pending")
+    assert owners == {
+        o.name: (o.tasks, o.agreed, o.dissented, o.posted_mpt / 1000, o.pending_mpt / 1000)
+        for o in snapshot.owners
+    }
+    machines = rows(quiet, "eco", "id", "owner", "tasks", "agreed", "dissented", "strikes")
+    assert machines == {
+        label(p.id, 16): (p.owner, p.tasks, p.agreed, p.dissented, p.strikes)
+        for p in snapshot.providers
+    }
+    widget = MonitorWidget(quiet.client, 0.2)
+    try:
+        figure = re.compile(r'data-eco="points.posted_mpt" data-value="([^"]*)"')
+        shown = until(lambda: figure.search(widget.html), "the widget shows points")
+        assert int(shown[1]) == snapshot.points.posted_mpt
+    finally:
+        widget.close()
