@@ -224,27 +224,6 @@ def test_the_report_says_what_the_snapshot_does(quiet: Quiet) -> None:
     assert sum(times for *_, times in found["faults"]) == sum(c["times"] for c in job["caught"])
 
 
-def test_a_running_job_is_cancelled_through_the_api(quiet: Quiet) -> None:
-    with eco_dask.job("long", quorum=2, recruiter="eve") as job:
-        futures = quiet.client.map(long, range(40), pure=False)
-    until(lambda: quiet.api("/network")["leases_live"] > 0, "leases are out")
-    url = quiet.cluster.dashboard_link.replace("/status", f"/eco/api/v1/jobs/{job.id}/cancel")
-    request = urllib.request.Request(
-        url, method="POST", headers={"Authorization": f"Bearer {quiet.token}"}
-    )
-    with urllib.request.urlopen(request, timeout=20) as found:
-        assert json.loads(found.read())["state"] == "cancelled"
-    until(lambda: any(future.cancelled() for future in futures), "the client knows")
-    until(lambda: quiet.snapshot()["network"]["tasks_waiting"] == 0, "the gateway let go")
-    assert quiet.client.submit(double, 21, pure=False).result(timeout=60) == 42
-    assert quiet.api(f"/jobs/{job.id}")["state"] == "cancelled"
-
-
-def long(n: int) -> int:
-    time.sleep(0.5)
-    return n
-
-
 def sources(quiet: Quiet, page: str) -> list[dict[str, list[Any]]]:
     """The columns of all tables and figures of a page, as a browser's Bokeh gets them."""
     from bokeh.client import pull_session
@@ -272,9 +251,8 @@ def rows(quiet: Quiet, page: str, key: str, *others: str) -> dict[str, tuple[Any
     return until(look, f"the page {page} shows {key} and {others}")
 
 
-def test_the_pages_and_the_notebook_say_what_the_snapshot_does(quiet: Quiet) -> None:
+def test_the_pages_say_what_the_snapshot_does(quiet: Quiet) -> None:
     from eco_dask.dashboard.pages.formats import label
-    from eco_dask.notebook.widget import MonitorWidget
 
     snapshot = Snapshot.from_plain(quiet.snapshot())
     owners = rows(quiet, "eco-points", "owner", "tasks", "agreed", "dissented", "posted", "pending")
@@ -287,10 +265,24 @@ def test_the_pages_and_the_notebook_say_what_the_snapshot_does(quiet: Quiet) -> 
         label(p.id, 16): (p.owner, p.tasks, p.agreed, p.dissented, p.strikes)
         for p in snapshot.providers
     }
-    widget = MonitorWidget(quiet.client, 0.2)
-    try:
-        figure = re.compile(r'data-eco="points.posted_mpt" data-value="([^"]*)"')
-        shown = until(lambda: figure.search(widget.html), "the widget shows points")
-        assert int(shown[1]) == snapshot.points.posted_mpt
-    finally:
-        widget.close()
+
+
+def test_a_running_job_is_cancelled_through_the_api(quiet: Quiet) -> None:
+    with eco_dask.job("long", quorum=2, recruiter="eve") as job:
+        futures = quiet.client.map(long, range(40), pure=False)
+    until(lambda: quiet.api("/network")["leases_live"] > 0, "leases are out")
+    url = quiet.cluster.dashboard_link.replace("/status", f"/eco/api/v1/jobs/{job.id}/cancel")
+    request = urllib.request.Request(
+        url, method="POST", headers={"Authorization": f"Bearer {quiet.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as found:
+        assert json.loads(found.read())["state"] == "cancelled"
+    until(lambda: any(future.cancelled() for future in futures), "the client knows")
+    until(lambda: quiet.snapshot()["network"]["tasks_waiting"] == 0, "the gateway let go")
+    assert quiet.client.submit(double, 21, pure=False).result(timeout=60) == 42
+    assert quiet.api(f"/jobs/{job.id}")["state"] == "cancelled"
+
+
+def long(n: int) -> int:
+    time.sleep(0.5)
+    return n
