@@ -17,17 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+from base_install import measure_base_install
 from common import Options, finish, median_ratio, parse_options, rounds, say
 from distributed import Client
 from sandbox import MB_100, work
 
-import eco_dask
 from eco_dask import EcoCluster
 from eco_dask.agent.runner_process import RunnerProcess, RunnerRule, Work
 from eco_dask.sandbox.choose import choose
@@ -229,28 +228,6 @@ async def measure_sandbox(options: Options, folder: Path) -> dict[str, float]:
     }
 
 
-# ------------------------------------------------------------------ what is installed
-
-
-def install_mb() -> float:
-    """Install this checkout without extras into a fresh environment; return its size."""
-    root = Path(eco_dask.__file__).parents[1]
-    with tempfile.TemporaryDirectory() as folder:
-        venv.create(folder, with_pip=True)
-        python = Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python"
-        before = _size_bytes(Path(folder))
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", str(root)],
-            check=True,
-            env=os.environ | {"SKIP_JUPYTER_BUILDER": "1"},
-        )
-        return (_size_bytes(Path(folder)) - before) / _MB
-
-
-def _size_bytes(folder: Path) -> int:
-    return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir())
-
-
 def main() -> None:
     """Measure, and print the figures last."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -261,7 +238,7 @@ def main() -> None:
         figures = measure_provider(options, Path(folder))
         figures |= asyncio.run(measure_sandbox(options, Path(folder)))
     if known.install:
-        figures["base_install_mb"] = install_mb()
+        figures["base_install_mb"] = measure_base_install()["base_install_mb"]
     finish("provider", figures)
 
 
