@@ -95,19 +95,21 @@ class Books:
 
     def _adopt(self) -> None:
         """Note jobs that only the receipts know; end those that an earlier life left running."""
-        with writing(self._database) as connection:
+        # The writers' turn is not taken for the look through all receipts.
+        with self._reading() as connection:
             booked = totals.latest_jobs(connection, _ADOPTED)
             known = load_jobs(connection, booked)
-            fresh: dict[JobId, dict[str, Any]] = {
-                # Their order is all that is known of their time.
-                job: {"name": job, "state": "done", "started_at_s": float(-number)}
-                for number, job in enumerate(booked)
-                if job not in known
-            }
-            left = {
-                job: record | {"state": "failed"}
-                for job, record in latest_jobs(connection, _ADOPTED).items()
-                if record["state"] == "running"
-            }
-            save_jobs(connection, fresh | left)
+            latest = latest_jobs(connection, _ADOPTED)
+        fresh: dict[JobId, dict[str, Any]] = {
+            # Their order is all that is known of their time.
+            job: {"name": job, "state": "done", "started_at_s": float(-number)}
+            for number, job in enumerate(booked)
+            if job not in known
+        }
+        left = {
+            job: record | {"state": "failed"}
+            for job, record in latest.items()
+            if record["state"] == "running"
+        }
+        self.save(fresh | left)
         self._opened = True
