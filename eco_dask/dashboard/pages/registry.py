@@ -124,7 +124,7 @@ def _document(
         view = site.view(panel.page, cookie, asked, panel.keys)
         view.attach(document)
         variables |= {"headings": view.headings(), **_viewer(site, panel.page, cookie, asked)}
-        variables["is_partial"] = view.is_partial
+        variables |= {"is_partial": view.is_partial, "more_for": view.more_for}
     dress(document, template, variables | {"installed": site is not None})
 
 

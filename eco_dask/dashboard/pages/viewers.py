@@ -67,8 +67,11 @@ class PageView:
         wanted = [part for part in page.parts() if not keys or part.card.key in keys]
         rank = AUDIENCES.index(audience)
         self.parts = [p for p in wanted if AUDIENCES.index(p.card.least) <= rank]
-        #: Whether others see more.
+        #: Whether others see more, and who.
         self.is_partial = len(self.parts) < len(wanted)
+        more = {part.card.least for part in wanted} - set(AUDIENCES[: rank + 1])
+        words = {"recruiter": "recruiters and the operator", "operator": "the operator"}
+        self.more_for = next((words[a] for a in AUDIENCES if a in more), "")
         self._notice = Div(
             text="", visible=False, disable_math=True, name=_NOTICE, tags=["wide", "bare"], margin=0
         )
