@@ -33,7 +33,7 @@ GOALS = {"inputs": ">= 1000000", "uncaught": "<= 0", "grown_mb": "<= 64"}
 
 _SCRIPT = Path(__file__).with_name("fuzz_targets.py")
 #: Inputs per target; values are the dearest to decode.
-FULL = {"frame": 700_000, "value": 160_000, "sketch": 200_000, "link": 100_000}
+FULL = {"frame": 700_000, "value": 160_000, "sketch": 200_000, "link": 100_000, "uses": 100_000}
 QUICK_SHARE = 50
 GUIDED_S = 20
 

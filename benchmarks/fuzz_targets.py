@@ -19,8 +19,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 
+from eco_dask.agent.energy import parse_used
 from eco_dask.errors import EcoDaskError, WireError
 from eco_dask.providers.link import JoinLink
 from eco_dask.sketches import sketch
@@ -65,6 +67,16 @@ def read_sketch(data: bytes) -> None:
     agree(read, _HONEST, 1e-9)
 
 
+def read_uses(data: bytes) -> None:
+    """Read what a runner says of its tasks' processor time, as the agent would."""
+    try:
+        header = msgpack.unpackb(data, strict_map_key=True)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        # The pipe refuses these before; see eco_dask.agent.pipe.
+        raise WireError("header", str(error)) from error
+    parse_used(header if isinstance(header, list) else [header], frozenset({"gpu:GPU-1"}))
+
+
 def read_link(data: bytes) -> None:
     """Read a join link that somebody was sent."""
     JoinLink.parse(data.decode("utf-8", "replace"))
@@ -76,6 +88,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "value": read_value,
     "sketch": read_sketch,
     "link": read_link,
+    "uses": read_uses,
 }
 
 
@@ -94,6 +107,10 @@ def seeds(target: str) -> list[bytes]:
         case "sketch":
             values: list[Any] = [np.arange(100.0), np.ones((9, 9), "f4"), [1.0, 2, np.nan], "text"]
             return [sketch(value, bytes(32)).to_bytes() for value in values]
+        case "uses":
+            uses = [["lease-1", 10**9, 10**9, True], ["lease-2", 5, 7, False]]
+            told = [["used", uses, False, False], ["used", [], True, True]]
+            return [msgpack.packb(it) for it in told]
         case _:
             invite = f"{'i' * 16}.{'s' * 43}"
             return [

@@ -211,4 +211,6 @@ def _energy(found: Mapping[str, Any]) -> dict[str, Any]:
     if told is None:
         return {}
     energy = JobEnergy.from_record(told)
-    return {"energy": energy, "cloud": compare_work(found["work_units"], energy.all)}
+    unknown_share = energy.unknown_runs / max(1, found["totals"]["attempts"])
+    compared = compare_work(found["work_units"], energy.all, unknown_share=unknown_share)
+    return {"energy": energy, "cloud": compared}

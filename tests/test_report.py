@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,12 +81,13 @@ def figures(reserved_j: float, tier: Tier = Tier.METERED) -> EnergyFigures:
     return EnergyFigures(uj, uj, uj, metered_uj, carbon, tier, frozenset({"rapl"}), grids)
 
 
-WHOLE = JobEnergy(figures(2.0), figures(1.0), None, figures(1.0, tier=Tier.MODELLED), 3, WHY)
+WHOLE = JobEnergy(figures(2.0), figures(1.0), None, figures(1.0, tier=Tier.MODELLED), 1, WHY)
+ATTEMPTS = TOTALS | {"attempts": 20}
 
 
 def with_energy(energy: JobEnergy, work_units: float = 0.1) -> JobReport:
     found = {"energy": energy.as_record(), "work_units": work_units}
-    plain = {"progress": None, "totals": TOTALS, "tally": TALLY, "faults": []}
+    plain = {"progress": None, "totals": ATTEMPTS, "tally": TALLY, "faults": []}
     return JobReport.from_plain(plain | found, JobSpec("job-1", "trend"), 2.0)
 
 
@@ -97,13 +99,15 @@ def test_energy_is_told_with_its_class_its_overhead_and_a_loss_as_a_loss() -> No
         "energy    4 J marginal, 4 J (1.11 mWh) reserved, metered 75 %, rest modelled (class C)",
         "carbon    6 µg CO2e (3 µg to 12 µg), FRA 2023",
         "overhead  verification 1 J (25%), coordination 1 J (25%)",
-        "unknown   energy of 3 attempts: no meter ran",
+        "unknown   energy of 1 attempts: no meter ran",
         "more than the cloud",
     ):
         assert line in text
 
 
 def test_what_cannot_be_compared_says_why() -> None:
+    many = with_energy(replace(WHOLE, unknown_runs=4))
+    assert "no comparison: the energy of 20% of the runs is unknown" in str(many)
     assert "no comparison: no task's work is known yet" in str(with_energy(WHOLE, 0.0))
     nothing = with_energy(JobEnergy(None, None, None, None, 3, WHY))
     assert "energy of 3 attempts: no meter ran" in str(nothing)

@@ -5,6 +5,7 @@ ledger, coordinator ──► tables of jobs, points, receipts with their reason
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +14,13 @@ import click
 from eco_dask.cli.books import Books, ask, books_options, find_place, live_options, open_books
 from eco_dask.cli.group import EcoCommand
 from eco_dask.cli.tables import Points, show_json, show_table, when
+from eco_dask.energy.figures import EnergyFigures, in_unit
+from eco_dask.energy.reading import Unavailable
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.accounts import owner_account
+from eco_dask.ledger.energy_totals import NOT_REPORTED
 from eco_dask.ledger.receipts import Receipt, explain
-from eco_dask.types import JobId, OwnerId, ProviderId
+from eco_dask.types import JobId, LeaseId, OwnerId, ProviderId
 
 _limit = click.option(
     "--limit",
@@ -103,12 +107,18 @@ def receipts(
             job=JobId(job) if job is not None else None,
             limit=limit,
         )
+        energy = books.ledger.energy_of([receipt.lease for receipt in found])
     if as_json:
-        show_json([asdict(receipt) | {"digest": receipt.digest.hex()} for receipt in found])
+        show_json(
+            [
+                asdict(r) | {"digest": r.digest.hex(), "energy": _plain_energy(energy.get(r.lease))}
+                for r in found
+            ]
+        )
     elif not found:
         click.echo("No receipts fit." if owner or provider or job else "No receipts yet.")
     else:
-        _show_receipts(found)
+        _show_receipts(found, energy)
 
 
 def _job_line(row: dict[str, Any]) -> tuple[object, ...]:
@@ -151,12 +161,29 @@ def _require_owner(books: Books, owner: str) -> None:
         )
 
 
-def _show_receipts(found: list[Receipt]) -> None:
-    names = ("time", "lease", "kind", "job", "provider", "owner", "cpu s", "points", "reason")
+def _plain_energy(it: EnergyFigures | Unavailable | None) -> dict[str, Any]:
+    if isinstance(it, EnergyFigures):
+        return it.as_record()
+    return {"unknown": NOT_REPORTED if it is None else it.reason}
+
+
+def _energy_cells(it: EnergyFigures | Unavailable | None) -> tuple[str | None, str | None]:
+    if not isinstance(it, EnergyFigures):
+        return None, None
+    return in_unit(it.reserved_j, "J"), it.tier.value
+
+
+def _show_receipts(
+    found: list[Receipt], energy: Mapping[LeaseId, EnergyFigures | Unavailable]
+) -> None:
+    names = (
+        "time", "lease", "kind", "job", "provider", "owner", "cpu s", "energy", "class", "points",
+        "reason",
+    )  # fmt: skip
     lines = (
         (
             when(r.issued_at_s), r.lease, r.kind, r.job, r.provider, r.owner, r.cpu_s,
-            Points(r.amount_mpt), r.reason.value,
+            *_energy_cells(energy.get(r.lease)), Points(r.amount_mpt), r.reason.value,
         )
         for r in found
     )  # fmt: skip

@@ -129,6 +129,7 @@ def job(job: str, likened: str | None, as_json: bool, **place: Any) -> None:
     with open_books(find_place(**place)) as books:
         found = books.ledger.job_energy([name])[name]
         work = books.ledger.job_work(name)
+        attempts = books.ledger.job_totals(name).attempts
     if as_json:
         show_json([found.as_record() | {"job": job, "work_units": work.units}])
         return
@@ -136,7 +137,9 @@ def job(job: str, likened: str | None, as_json: bool, **place: Any) -> None:
         raise ConfigurationError(
             f"no run of a job {job!r} is in the books; `eco-dask jobs` lists those that are"
         )
-    for label, text in energy_facts(found, compare_work(work.units, found.all)):
+    unknown_share = found.unknown_runs / max(1, attempts)
+    compared = compare_work(work.units, found.all, unknown_share=unknown_share)
+    for label, text in energy_facts(found, compared):
         click.echo(f"{label:<9} {text}")
     if likened is not None and found.all is not None:
         like = equivalent(found.all, likened)

@@ -24,6 +24,8 @@ BaselineName = Literal["conservative", "typical", "upper"]
 _SOURCE = "cloud"
 _GPU_METERS = frozenset({"nvml", "amdgpu"})
 _S_PER_H = 3600
+#: Share of runs of unknown energy at which nothing is compared any more.
+UNKNOWN_SHARE_MAX = 0.05
 _J_PER_WH = 3600
 _WH_PER_KWH = 1000
 # Rows outside of these are slips of their source, such as 3.68 to 8.96 W of one later edition.
@@ -145,7 +147,10 @@ def compare(
 
 
 def compare_work(
-    work_units: float, used: EnergyFigures | None, name: BaselineName = "conservative"
+    work_units: float,
+    used: EnergyFigures | None,
+    name: BaselineName = "conservative",
+    unknown_share: float = 0.0,
 ) -> CloudComparison | Unavailable:
     """Compare a job's whole energy, checking and coordination included, with a cloud's.
 
@@ -158,11 +163,16 @@ def compare_work(
         All that the job took; None if nothing is known.
     name : str
         The baseline.
+    unknown_share : float
+        Share of the runs that ``used`` lacks, 0 to 1: where it is more than a twentieth, nothing
+        is compared, as what is missing would count as saved.
     """
     if used is None:
         return Unavailable(_SOURCE, "no run's energy is known")
     if work_units <= 0:
         return Unavailable(_SOURCE, "no task's work is known yet")
+    if unknown_share > UNKNOWN_SHARE_MAX:
+        return Unavailable(_SOURCE, f"the energy of {unknown_share:.0%} of the runs is unknown")
     if not _GPU_METERS.isdisjoint(used.sources):
         return Unavailable(_SOURCE, "GPUs were used, whose work in a cloud is not known")
     return compare(CloudWork(work_units / _S_PER_H), used, name)

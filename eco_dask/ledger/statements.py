@@ -56,7 +56,9 @@ class Statement:
     @property
     def comparison(self) -> CloudComparison | Unavailable:
         """Its paid work in a cloud."""
-        return compare_work(self.work.work_units, self.totals.figures)
+        runs = self.totals.runs + self.totals.unknown_runs
+        unknown_share = self.totals.unknown_runs / max(1, runs)
+        return compare_work(self.work.work_units, self.totals.figures, unknown_share=unknown_share)
 
     @property
     def facts(self) -> PeriodFacts | None:
