@@ -148,6 +148,8 @@ def worker(
       config list | get | set | unset
       doctor    what stands in the way of a provider here, and what to do
     """
+    # Also as `eco-dask worker LINK`.
+    hide_link(LINK_VARIABLE)
     set_up_logging(log_level)
     if service is not None:
         serve_service(service, link, link_file, _home(folder), options_for_service(sys.argv[1:]))

@@ -37,9 +37,10 @@ def readable_by_others() -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-def test_a_running_worker_shows_its_link_to_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["eco_dask.cli.worker"], ["eco_dask.cli.main", "worker"]])
+def test_a_running_worker_shows_its_link_to_nobody(tmp_path: Path, words: list[str]) -> None:
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "eco_dask.cli.worker", LINK, "--local-directory"]
+    command = [sys.executable, "-m", *words, LINK, "--local-directory"]
     options = ["--sandbox", "none", "--i-trust-the-recruiters", "--log-level", "debug"]
     with log.open("w") as output:
         child = subprocess.Popen(
