@@ -116,7 +116,7 @@ def seeds(target: str) -> list[bytes]:
             return [
                 f"eco-dask://{place}/{invite}{tls}".encode()
                 for place in ("127.0.0.1:8790", "[::1]:1", "example.org:443")
-                for tls in ("", f"?tls={'ab' * 32}")
+                for tls in ("", f"?tls={'ab' * 32}", f".{'a2' * 13}", ".ca")
             ]
 
 

@@ -18,7 +18,7 @@ import scipy.sparse
 import xarray as xr
 from xarray.namedarray.utils import ReprObject
 
-from eco_dask.values import register
+from eco_dask.values import PickledResult, register
 
 
 @register
@@ -305,6 +305,8 @@ SPARSE = {
 }
 SPARSE["coo_1d"] = scipy.sparse.coo_array(np.array([0, 1, 0, 2]))
 
+PICKLED = {"small": PickledResult(b"not a pickle"), "large": PickledResult(bytes(range(256)) * 99)}
+
 GROUPS = {
     "plain": PLAIN,
     "array": ARRAYS,
@@ -318,6 +320,7 @@ GROUPS = {
     "arrow": ARROW,
     "xarray": XARRAY,
     "sparse": SPARSE,
+    "pickled": PICKLED,
 }
 CORPUS = {
     f"{group}-{name}": value for group, values in GROUPS.items() for name, value in values.items()
