@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
 from distributed import Scheduler
@@ -17,6 +17,7 @@ from eco_dask.dashboard.model import Snapshot
 from eco_dask.dashboard.view import View
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.receipts import Receipt
+from eco_dask.ledger.series import SeriesStore
 from eco_dask.ledger.tokens import PUBLIC, Scope, TokenStore
 from eco_dask.settings import seconds, setting
 from eco_dask.types import OwnerId
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: Receipts that an owner's own page lists.
 RECEIPTS_SHOWN = 200
+#: How far back lines begin.
+PAST_S = 3600.0
 
 
 def add_pages() -> None:
@@ -46,14 +49,16 @@ def add_pages() -> None:
     register([str(page) for page in pages])
 
 
-def show(scheduler: Scheduler, view: View, tokens: TokenStore) -> Callable[[], None]:
+def show(
+    scheduler: Scheduler, view: View, tokens: TokenStore, series: SeriesStore
+) -> Callable[[], None]:
     """Show a network on its scheduler's pages; call what is returned when it closes.
 
     Does nothing where the scheduler has no dashboard, or was made before :func:`add_pages`.
     """
     if find_spec("bokeh") is None:
         return _nothing
-    from eco_dask.dashboard.pages.feed import Feed
+    from eco_dask.dashboard.pages.feed import Feed, Past
     from eco_dask.dashboard.pages.registry import link, served, unlink
     from eco_dask.dashboard.pages.signing_in import SignIns
     from eco_dask.dashboard.pages.site import Site
@@ -72,7 +77,10 @@ def show(scheduler: Scheduler, view: View, tokens: TokenStore) -> Callable[[], N
             view.ledger.receipts, owner=OwnerId(owner), limit=RECEIPTS_SHOWN
         )
 
-    link(scheduler, Site(Feed(build, interval_s, receipts), sign_ins, open_to()))
+    async def past() -> Past:
+        return await asyncio.to_thread(_past, series, time.time())
+
+    link(scheduler, Site(Feed(build, interval_s, receipts, past), sign_ins, open_to()))
     return lambda: unlink(scheduler)
 
 
@@ -91,6 +99,16 @@ def open_to() -> Scope:
             f"eco-dask.dashboard.open-to is one of {', '.join(known)}; got {chosen!r}"
         )
     return known[chosen]
+
+
+def _past(store: SeriesStore, now_s: float) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """Read what the pages' lines begin with."""
+    from eco_dask.dashboard.pages.history import POINTS_MAX, SERIES
+
+    return {
+        name: store.read(name, now_s - PAST_S, now_s, POINTS_MAX).samples
+        for name in SERIES.values()
+    }
 
 
 def _nothing() -> None:

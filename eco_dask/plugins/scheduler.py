@@ -84,7 +84,7 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         self._recorder = Recorder(self.view, self.series)
         self._recorder.start()
         self._metrics = metrics.serve(self.view, scheduler)
-        self._hide = show(scheduler, self.view, self.tokens)
+        self._hide = show(scheduler, self.view, self.tokens, self.series)
         scheduler.handlers["eco_network"] = self.network
         scheduler.handlers["eco_cancel"] = self.cancel
         scheduler.handlers["eco_snapshot"] = self.snapshot

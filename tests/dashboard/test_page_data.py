@@ -225,6 +225,19 @@ def test_history_ends_at_its_bound_and_takes_each_instant_once():
     assert found["at_ms"][-1] == (full.at_s + POINTS_MAX + 9) * 1000
 
 
+def test_lines_begin_with_what_the_books_remember():
+    history, full = History(), SAMPLES["full"]
+    history.fill({"slots": [(10.0, 4), (25.0, 8)], "posted_mpt": [(25.0, 1500)]})
+    history.add(full)
+    found = history.pick("slots", "posted_points", "watts_A")
+    assert found["at_ms"] == [10_000, 25_000, full.at_s * 1000]
+    assert found["slots"][:2] == [4, 8]
+    assert found["posted_points"][:2] == [None, 1.5]
+    assert found["watts_A"][:2] == [None, None]
+    history.fill({"slots": [(1.0, 1)]})
+    assert history.pick("slots") == {"at_ms": found["at_ms"], "slots": found["slots"]}
+
+
 @pytest.mark.parametrize(
     ("duration_s", "text"),
     [(None, UNKNOWN), (0, "0 s"), (59.4, "59 s"), (60, "1 min"), (3700, "1 h 1 min"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from eco_dask.dashboard.model import Snapshot
@@ -16,6 +16,8 @@ from eco_dask.dashboard.pages.columns import PageData
 from eco_dask.dashboard.pages.history import History
 from eco_dask.dashboard.pages.page import Page
 from eco_dask.ledger.receipts import Receipt
+
+Past = Mapping[str, Sequence[tuple[float, float]]]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ class Feed:
         Time from one snapshot to the next.
     receipts : coroutine function, optional
         Reads the latest receipts of an owner.
+    past : coroutine function, optional
+        Reads what the lines begin with: see :meth:`History.fill`.
     """
 
     def __init__(
@@ -41,8 +45,9 @@ class Feed:
         build: Callable[[], Awaitable[Snapshot]],
         interval_s: float,
         receipts: Callable[[str], Awaitable[Sequence[Receipt]]] | None = None,
+        past: Callable[[], Awaitable[Past]] | None = None,
     ) -> None:
-        self._build, self._read_receipts = build, receipts
+        self._build, self._read_receipts, self._read_past = build, receipts, past
         self.interval_s = interval_s
         #: Number of the latest snapshot; 0 before the first.
         self.tick = 0
@@ -74,6 +79,9 @@ class Feed:
         while time.monotonic() - self._looked_at_s < _PATIENCE * self.interval_s:
             started_at_s = time.monotonic()
             try:
+                if self._read_past is not None:
+                    self.history.fill(await self._read_past())
+                    self._read_past = None
                 self.receipts = await self._latest_receipts()
                 self.take(await self._build())
                 self.failure = ""

@@ -5,7 +5,7 @@ Snapshot, Snapshot, ... ──add──► columns by time, the oldest dropped
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,15 @@ from eco_dask.energy.reading import Tier
 
 #: Points of each line: a quarter of an hour, at one a second.
 POINTS_MAX: Final = 900
+#: Lines that the books remember, and the series in which they do.
+SERIES: Final[Mapping[str, str]] = {
+    **{name: name for name in ("connected", "slots", "slots_busy", "tasks_waiting")},
+    "attempts_per_task": "attempts_per_task",
+    "posted_points": "posted_mpt",
+    "pending_points": "pending_mpt",
+}
 _MS_PER_S: Final = 1000
+_MPT_PER_POINT: Final = 1000
 #: Classes of meters, from metered to assumed.
 TIERS: Final = tuple(tier.value for tier in Tier)
 
@@ -59,6 +67,18 @@ class History:
             name: [*self._columns[name][1 - POINTS_MAX :], read(snapshot)]
             for name, read in _READ.items()
         }
+
+    def fill(self, past: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Begin with what the books remember: times in seconds and values, by series."""
+        if self._columns["at_ms"]:
+            return
+        values = {name: dict(past.get(series, ())) for name, series in SERIES.items()}
+        times_s = sorted({at_s for found in values.values() for at_s in found})[-POINTS_MAX:]
+        for name, column in self._columns.items():
+            known = values.get(name, {})
+            scale = _MPT_PER_POINT if name.endswith("_points") else 1
+            column += [known[at] / scale if at in known else None for at in times_s]
+        self._columns["at_ms"] = [at_s * _MS_PER_S for at_s in times_s]
 
     def pick(self, *names: str) -> Columns:
         """Return some of the lines with their times."""
