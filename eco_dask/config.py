@@ -219,7 +219,8 @@ def sandbox_rule() -> SandboxRule:
             f"eco-dask.worker.sandbox.read must be a list of folders; got {folders!r}"
         )
     return SandboxRule(
-        profile=str(setting("worker.sandbox.profile")),
+        # Dask reads the word none in an environment variable as nothing.
+        profile=str(setting("worker.sandbox.profile") or "none"),
         trust=setting("worker.sandbox.trust-recruiters") is True,
         folders=tuple(str(Path(folder).expanduser().absolute()) for folder in folders),
         image=str(image or ""),
