@@ -78,7 +78,7 @@ class Sizes:
     coordinator_every_s: float
 
 
-FULL = Sizes(30, 3, 600.0, 1.0, 45.0, 120.0)
+FULL = Sizes(30, 3, 600.0, 2.0, 45.0, 150.0)
 QUICK = Sizes(6, 1, 40.0, 1.0, 12.0, 25.0)
 
 
