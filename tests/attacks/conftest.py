@@ -137,6 +137,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         dashboard_address=None,
         config=SETTINGS,
         data_directory=folder / "home",
+        start_timeout=150,
     ) as cluster:
         database = open_database(f"sqlite:///{cluster.data_directory / 'coordinator.sqlite'}")
         with Client(cluster) as client:
