@@ -12,7 +12,7 @@ Figures
 -------
 books_off_mpt
     Millipoints by which the books do not balance: balances against entries, entries against
-    receipts, the sum of all accounts, and what is on hold after an orderly end.
+    receipts, the sum of all accounts, and what is still on hold after a gateway's next start.
 wrong_results, paid_twice, orphans
     Results that are wrong, answers that were paid more than once, processes that outlived their
     network.
@@ -40,7 +40,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from chaos_books import check_books
+from chaos_books import check_books, settle
 from chaos_network import Network, Worker, wait_for_providers
 from common import finish, parse_options, say
 from distributed import Client
@@ -264,6 +264,7 @@ def run(sizes: Sizes, folder: Path) -> dict[str, float]:
         say(f"ORPHAN {each}")
     if network.unwilling:
         say(f"{network.unwilling} processes had to be killed at the end")
+    settle(network.database)
     books = check_books(network.database)
     for each in books.complaints:
         say(f"BOOKS {each}")

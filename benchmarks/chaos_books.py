@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
+from eco_dask.gateway.gateway import recover
 from eco_dask.ledger.database import open_database
+from eco_dask.ledger.store import Ledger
 from eco_dask.ledger.tables import balances, entries_reserve, entries_resolve, receipts
 
 
@@ -28,6 +30,15 @@ class Books:
         self.off_mpt += abs(off_mpt)
         if off_mpt:
             self.complaints.append(f"{text}: off by {off_mpt} mpt")
+
+
+def settle(url: str) -> int:
+    """Give back what a gateway that was killed left on hold, as its next start does; say how many."""
+    database = open_database(url)
+    try:
+        return recover(Ledger(database), "gateway")
+    finally:
+        database.dispose()
 
 
 def check_books(url: str) -> Books:

@@ -78,22 +78,24 @@ def test_a_pickle_in_any_field_of_the_handshake(target: Target) -> None:
 
 
 def test_a_pickle_in_any_field_of_a_provider(target: Target) -> None:
-    joined, ended = target.attacker(), 0
+    attackers = [target.attacker()]
     for kind, name in (field for field in FIELDS if field[0] not in HANDSHAKE):
         for payload in pickles():
             if name in BUFFERS and not isinstance(payload, bytes):
                 continue  # a buffer is bytes, whatever they are
-            joined.line.send(frame_of(SAMPLES[kind], {name: payload}))
+            attackers[-1].line.send(frame_of(SAMPLES[kind], {name: payload}))
             try:
-                joined.still_there()
+                attackers[-1].still_there()
             except Closed:
-                ended += 1
-                joined = joined.again(session=b"")
-    joined.leave()
-    assert ended > 100
+                # With another key, as nobody may come again all the time.
+                attackers.append(target.attacker())
+    attackers.pop().leave()
+    assert len(attackers) > 100
     # All but a goodbye is a violation.
-    until(lambda: len(target.strikes(joined)) == ended - 1, "every violation is a strike")
-    assert all(reason.startswith("protocol: ") for reason in target.strikes(joined))
+    until(
+        lambda: sum(bool(target.strikes(each)) for each in attackers) == len(attackers) - 1,
+        "every violation is a strike",
+    )
 
 
 def test_a_pickle_as_a_result(target: Target) -> None:
@@ -176,15 +178,13 @@ FRAMES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 def test_frames_that_claim_more_than_they_hold(target: Target) -> None:
-    joined = target.attacker()
     for name, (frame, codes) in FRAMES.items():
+        joined = target.attacker()
         joined.line.send(frame())
         how = joined.line.closed()
         assert how.code == 4400, name
         assert how.reason in codes.split(), name
         assert target.struck(joined, f"protocol: {how.reason}"), name
-        joined = joined.again(session=b"")
-    joined.leave()
 
 
 def _text(line: Line) -> None:
