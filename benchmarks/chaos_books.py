@@ -33,7 +33,7 @@ class Books:
 
 
 def settle(url: str) -> int:
-    """Give back what a gateway that was killed left on hold, as its next start does; say how many."""
+    """Give back what a killed gateway left on hold, as its next start does; say how many."""
     database = open_database(url)
     try:
         return recover(Ledger(database), "gateway")
