@@ -14,8 +14,9 @@ from eco_dask.host.hours_text import parse_hours
 from eco_dask.host.presence import PresenceRule
 from eco_dask.settings import fraction, if_set, seconds, setting, size_bytes
 
-#: Slower than this, a single part of a value would outlast the gateway's patience.
-DOWN_BYTES_PER_S_MIN, UP_BYTES_PER_S_MIN = 1_000_000, 64_000
+#: Down: slower, and a single part of a value would outlast the gateway's patience. Up: a gateway
+#: gives values up that come slower than 128 KiB a second.
+DOWN_BYTES_PER_S_MIN, UP_BYTES_PER_S_MIN = 1_000_000, 200_000
 
 
 @dataclass(frozen=True, slots=True)

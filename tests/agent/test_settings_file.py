@@ -72,7 +72,7 @@ def test_an_unknown_setting_is_refused_with_a_hint(file: SettingsFile, name, hin
     ("name", "text"),
     [
         ("presence.idle", "soon"), ("presence.load-max", "7"), ("transfer.down", "10 kB"),
-        ("transfer.up", "1 kB"), ("energy.hours", "never"), ("sandbox.processes", "1"),
+        ("transfer.up", "100 kB"), ("energy.hours", "never"), ("sandbox.processes", "1"),
         ("presence.give-back-after", "x"),
     ],
 )  # fmt: skip
