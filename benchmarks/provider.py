@@ -98,9 +98,13 @@ def until(fact: Any, timeout_s: float = 60.0) -> float:
 
 
 def still(pid: int) -> bool:
-    """Whether every process below an agent is stopped."""
+    """Whether every process below an agent is stopped, or frozen by its control group."""
     below = psutil.Process(pid).children(recursive=True)
-    return bool(below) and all(p.status() == psutil.STATUS_STOPPED for p in below)
+    if below and all(p.status() == psutil.STATUS_STOPPED for p in below):
+        return True
+    flags = [Path(f"/proc/{p.pid}/cgroup").read_text().rpartition("::")[2] for p in below]
+    frozen = [Path(f"/sys/fs/cgroup{flag.strip()}/cgroup.events") for flag in flags]
+    return bool(below) and all(f.exists() and "frozen 1" in f.read_text() for f in frozen)
 
 
 def measure_provider(options: Options, folder: Path) -> dict[str, float]:
@@ -130,7 +134,7 @@ def measure_running(client: Client, home: Path, pid: int, *, quick: bool) -> dic
     """Pause latency, idle cost and runner restart of a provider that is there."""
     pauses = []
     for _ in range(3 if quick else 10):
-        future = client.submit(busy, 60.0, pure=False)
+        future = client.submit(busy, 8.0, pure=False)
         until(lambda: any(task["running"] for task in state(home)["tasks"]))
         asked_s = time.monotonic()
         order(home, "pause")
