@@ -31,6 +31,13 @@ function energy(uj) {
   return joules < 3.6e6 ? `${number(joules / 3600, 2)} Wh` : `${number(joules / 3.6e6, 3)} kWh`;
 }
 
+function size(bytes) {
+  if (bytes < 1e6) return `${number(bytes / 1e3, 1)} kB`;
+  return bytes < 1e9 ? `${number(bytes / 1e6, 1)} MB` : `${number(bytes / 1e9, 2)} GB`;
+}
+
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
 function rows(id, lines) {
   const body = at(id).tBodies[0];
   body.replaceChildren(...lines.map((cells) => {
@@ -64,27 +71,29 @@ function show(seen) {
   document.title = `${WORDS[seen.state]} · ${seen.machine}`;
   at("machine").textContent = seen.machine;
   const owner = seen.owner === "" ? "" : ` of owner ${seen.owner}`;
-  at("about").textContent = `Provider ${seen.provider}${owner}, ${seen.slots} slots, at ${seen.gateway}`;
+  at("about").textContent = `Provider ${seen.provider}${owner}, ${counted(seen.slots, "slot")}, at ${seen.gateway}`;
   condition(seen.state, seen.why);
   at("fault").hidden = seen.fault === "";
   at("fault").textContent = seen.fault;
   const paused = seen.reasons.some((reason) => reason.code === "owner");
   at("pause").setAttribute("aria-pressed", String(paused));
+  at("pause").disabled = paused;
+  at("resume").disabled = !paused && seen.state !== "finishing";
   at("finish").setAttribute("aria-pressed", String(seen.state === "finishing"));
   const { points: earned, performance: done } = seen;
   at("today").textContent = `${points(earned.today_mpt)} points`;
   at("paid").textContent = `${points(earned.paid_mpt)} points`;
-  at("pending").textContent = `${earned.pending_tasks} tasks`;
-  at("pending-note").textContent = earned.pending_mpt_expected === null
+  at("pending").textContent = counted(earned.pending_tasks, "task");
+  at("pending-note").textContent = earned.pending_tasks === 0 ? "every answer has its receipt" : earned.pending_mpt_expected === null
     ? "answered, being checked" : `answered, being checked: about ${points(earned.pending_mpt_expected)} points`;
   at("tasks-today").textContent = done.tasks_today;
   at("mean").textContent = done.task_wall_s_mean === null ? "" : `${number(done.task_wall_s_mean, 3)} s each, of late`;
   at("energy").textContent = energy(seen.energy.tasks_uj);
   at("energy-source").textContent = `${seen.energy.source}; the whole machine ${energy(seen.energy.total_uj)}`;
-  at("transfer").textContent = `${number((done.up_bytes_today + done.down_bytes_today) / 1e6, 1)} MB`;
+  at("transfer").textContent = size(done.up_bytes_today + done.down_bytes_today);
   rows("tasks", seen.tasks.map((task) => [task.kind, task.running ? "running" : "waiting"]));
   rows("days", seen.days.map((day) => [day.day, day.tasks, points(day.paid_mpt),
-    number(day.up_bytes / 1e6, 1), number(day.down_bytes / 1e6, 1)]));
+    size(day.up_bytes), size(day.down_bytes)]));
   rows("done", seen.done.map((task) => [new Date(task.at_s * 1000).toLocaleTimeString(), task.kind,
     number(task.wall_s, 3), task.reason === "" ? "…" : points(task.amount_mpt), task.words]));
   at("sandbox").textContent = `${seen.sandbox.profile}: ${seen.sandbox.words}`;
