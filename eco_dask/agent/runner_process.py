@@ -113,6 +113,9 @@ class RunnerProcess:
         self._spare: asyncio.Task[Confined] | None = None
         self._changed_at_s = -_RESERVE_S
         self._frozen_since_s: float | None = None
+        #: A runner that starts during a pause gets nothing until its end.
+        self._thawed = asyncio.Event()
+        self._thawed.set()
         #: Whether it ends once it is empty, as other limits hold for the next.
         self.is_ending = False
         #: The first task of the next recruiter, once the present runner's are answered.
@@ -148,6 +151,10 @@ class RunnerProcess:
             lost_s, since = now_s - self._frozen_since_s, self._running_since_s
             self._running_since_s = {lease: it + lost_s for lease, it in since.items()}
         self._frozen_since_s = now_s if frozen else None
+        if frozen:
+            self._thawed.clear()
+        else:
+            self._thawed.set()
         if self._confined is not None:
             await asyncio.to_thread(self._confined.set_frozen, frozen)
 
@@ -250,6 +257,7 @@ class RunnerProcess:
                     self._next = work
                     self.kill()
                     return
+                await self._thawed.wait()
                 self._recruiter = work.recruiter
                 header = ["run", work.lease, len(work.inputs)]
                 stdin.writelines(pack(header, (work.task, *work.inputs, *work.constants)))

@@ -112,6 +112,26 @@ def test_a_frozen_runner_stands_still_and_goes_on_where_it_was(tmp_path: Path) -
     assert not live(story).deaths
 
 
+def test_a_runner_that_starts_during_a_pause_runs_nothing(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    async def story(life: Life) -> None:
+        await life.runner.set_frozen(True)
+        await life.runner.ready.wait()
+        life.runner.feed(work("marks", mark_it, str(mark)))
+        await asyncio.sleep(0.3)
+        assert not mark.exists()
+        await life.runner.set_frozen(False)
+        await life.until(lambda: life.answers)
+        assert mark.exists()
+
+    def mark_it(path: str) -> None:
+        with open(path, "w") as file:  # noqa: PTH123
+            file.write("x")
+
+    live(story)
+
+
 def test_other_limits_hold_from_the_next_runner_which_waits_for_the_tasks_under_way() -> None:
     def threads() -> str | None:
         import os
