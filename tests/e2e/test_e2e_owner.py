@@ -1,4 +1,4 @@
-"""An owner and a provider that works for a real client: pauses, live settings, orders, the doctor."""
+"""An owner and a provider that works for a client: pauses, live settings, orders, the doctor."""
 
 from __future__ import annotations
 
