@@ -128,6 +128,15 @@ class JobEnergy:
             raise ValueError(f"no record of a job's energy ({error}): {record!r:.300}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSum:
+    """What one job has taken of a coordinator's process so far."""
+
+    #: Names the sum: a job that was forgotten and goes on begins another.
+    number: int
+    figures: EnergyFigures
+
+
 def account(runs: Iterable[Run]) -> JobEnergy:
     """Sort a job's runs by what their energy was spent on. Their order does not matter."""
     parts: dict[Purpose, list[EnergyFigures]] = {purpose: [] for purpose in Purpose}

@@ -5,13 +5,14 @@ count(job) ──tick──► share of the process's processor time ──► E
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import Counter
 from dataclasses import replace
 
+from eco_dask.energy.accounts import OwnSum
 from eco_dask.energy.attribution import TaskUse
-from eco_dask.energy.figures import EnergyFigures
 from eco_dask.energy.host_times import CpuTimesNs, HostTimes
 from eco_dask.energy.readers.choose import Meters
 from eco_dask.energy.reading import Unavailable
@@ -42,26 +43,29 @@ class OwnWork:
             SamplerSetup(meters.readers, reserve, meters.idle_uw, self._times)
         )
         self._counts: Counter[str] = Counter()
-        self._sums: dict[str, EnergyFigures] = {}
+        self._sums: dict[str, OwnSum] = {}
+        self._numbers = itertools.count()
         self._at_ns = time.monotonic_ns()
 
     def count(self, job: str, steps: int = 1) -> None:
         """Something was done for a job."""
         self._counts[job] += steps
 
-    def tick(self) -> dict[str, EnergyFigures]:
+    def tick(self) -> dict[str, OwnSum]:
         """Close the interval since the last tick; return the sums of jobs that grew."""
         counts, self._counts = self._counts, Counter()
         now_ns = time.monotonic_ns()
         duration_ns, self._at_ns = now_ns - self._at_ns, now_ns
         steps = counts.total()
         uses = tuple(TaskUse(job, 0, duration_ns * count // steps) for job, count in counts.items())
-        grown: dict[str, EnergyFigures] = {}
+        grown: dict[str, OwnSum] = {}
         for job, energy in self._sampler.tick(Drained(uses, tuple(counts))).items():
             if isinstance(energy, Unavailable):
                 continue
             figures, before = figures_of(energy, self._terms), self._sums.pop(job, None)
-            self._sums[job] = grown[job] = figures if before is None else before + figures
+            number = next(self._numbers) if before is None else before.number
+            whole = figures if before is None else before.figures + figures
+            self._sums[job] = grown[job] = OwnSum(number, whole)
         while len(self._sums) > JOBS_KEPT:
             del self._sums[next(iter(self._sums))]
         return grown

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from eco_dask.energy.accounts import OwnSum
 from eco_dask.energy.carbon import CarbonRange
 from eco_dask.energy.figures import EnergyFigures
 from eco_dask.energy.reading import Tier, Unavailable
@@ -21,9 +22,9 @@ from eco_dask.types import BallotId, JobId, LeaseId, OwnerId, ProviderId
 #: What energy was used for: a lease's purpose, or a coordinator's own work.
 Use = Literal["vote", "audit", "known", "check", "coordination"]
 
-#: Most that one entry may state, in microjoules, micrograms and milliseconds: a sum of nine
-#: thousand of the largest still fits the database's 64 bits.
-FIGURE_MAX: Final = 10**15
+#: Most that one entry may state, in microjoules, micrograms and milliseconds: what a coordinator
+#: takes for one job in a century, and far above what one run may claim.
+FIGURE_MAX: Final = 10**17
 _LOOKUP_SIZE: Final = 500
 _SOURCE: Final = "ledger"
 _SEPARATOR: Final = "\n"
@@ -63,12 +64,12 @@ class EnergyEntry:
         return self.purpose == "coordination"
 
 
-def own_entries(prefix: str, grown: Mapping[str, EnergyFigures], at_s: float) -> list[EnergyEntry]:
-    """Entries of a coordinator's own work by job, each named ``<prefix>/<job>``."""
+def own_entries(prefix: str, grown: Mapping[str, OwnSum], at_s: float) -> list[EnergyEntry]:
+    """Entries of a coordinator's own work by job, each named ``<prefix>/<number>``."""
     nobody = BallotId(""), ProviderId(""), OwnerId("")
     return [
-        EnergyEntry(f"{prefix}/{job}", JobId(job), *nobody, "coordination", figures, at_s)
-        for job, figures in grown.items()
+        EnergyEntry(f"{prefix}/{it.number}", JobId(job), *nobody, "coordination", it.figures, at_s)
+        for job, it in grown.items()
     ]
 
 

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from eco_dask.energy.accounts import OwnSum
 from eco_dask.energy.carbon import CarbonRange
 from eco_dask.energy.declared import Declared
 from eco_dask.energy.figures import EnergyFigures
@@ -61,7 +62,9 @@ def used(empty_folder: Path) -> Path:
         if owner == "ada":
             declared = Declared("FRA", 0.36, "EUR", "laptop", 8, rated_w=45.0)
             declarations.put(provider, declared.to_map(), now_s)
-    ledger.take_energy(own_entries("g/own", {"job-1": figures(10.0, Tier.MODELLED)}, now_s))
+    ledger.take_energy(
+        own_entries("g/own", {"job-1": OwnSum(0, figures(10.0, Tier.MODELLED))}, now_s)
+    )
     engine.dispose()
     return empty_folder
 
