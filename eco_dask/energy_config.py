@@ -5,7 +5,7 @@ eco-dask.energy ──► EnergyRule      eco-dask.worker.energy ──► Owner
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.settings import file_text, fraction, if_set, setting
@@ -26,6 +26,9 @@ class EnergyRule:
     #: What a point is worth in ``currency``; None if nobody said.
     point_value: float | None
     currency: str
+    #: Name of a live source of intensities, empty for none, and the operator's token for it.
+    live: str = ""
+    live_token: str = field(default="", repr=False)
 
 
 def energy_rule() -> EnergyRule:
@@ -46,6 +49,8 @@ def energy_rule() -> EnergyRule:
         hourly=tuple(float(it) for it in hourly),
         point_value=if_set(fraction, "energy.point-value"),
         currency=str(setting("energy.currency")).upper(),
+        live=str(setting("energy.live") or ""),
+        live_token=str(setting("energy.live-token") or ""),
     )
 
 

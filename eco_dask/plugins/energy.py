@@ -11,6 +11,7 @@ import math
 import os
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from eco_dask.errors import ConfigurationError
 from eco_dask.jobs import ANNOTATION
 from eco_dask.ledger.energy_entries import own_entries
 from eco_dask.ledger.store import Ledger
+from eco_dask.plugins.live import LiveIntensities, live_source
 
 logger = logging.getLogger(__name__)
 
@@ -86,19 +88,21 @@ class OwnEnergy:
 
 
 def intensities_of(rule: EnergyRule) -> CarbonIntensityProvider:
-    """Return the operator's own table, or the shipped one.
+    """Return the live source that the operator chose, the operator's own table, or the shipped.
 
     Raises
     ------
     ConfigurationError
         If the operator's is none.
     """
-    if not rule.intensity:
-        return static_table()
     try:
-        return json_file(rule.intensity)
+        table = json_file(rule.intensity) if rule.intensity else static_table()
     except ValueError as error:
         raise ConfigurationError(f"eco-dask.energy.intensity: {error}") from error
+    if not rule.live:
+        return table
+    asker = ThreadPoolExecutor(1, thread_name_prefix="eco-intensity")
+    return LiveIntensities(live_source(rule.live, rule.live_token), table, time.time, asker.submit)
 
 
 def own_work(rule: EnergyRule, intensities: CarbonIntensityProvider) -> OwnWork:
