@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 ASK_EVERY_S, FRESH_S = 900.0, 7200.0
 _TIMEOUT_S = 20.0
 _ANSWER_BYTES_MAX = 1 << 20
-_SOURCES: Final[Mapping[str, type[ElectricityMaps] | type[WattTime]]] = {
+_SOURCES: Final[Mapping[str, type[ElectricityMaps | WattTime]]] = {
     "electricity-maps": ElectricityMaps,
     "watttime": WattTime,
 }
