@@ -38,6 +38,10 @@ _QUICK_START: dict[str, Any] = {
 }
 
 
+#: Seconds for which a link is valid.
+_LINK_S = 7 * 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """One local provider of an :class:`EcoCluster`."""
@@ -316,7 +320,11 @@ class EcoCluster(ShownCluster):
         if self._database is None:
             raise ConfigurationError("the cluster is not running; start it before inviting")
         invite = Registry(self._database).invite(
-            owner, role="provider", uses_max=uses_max, expires_at_s=None, at_s=time.time()
+            owner,
+            role="provider",
+            uses_max=uses_max,
+            expires_at_s=time.time() + _LINK_S,
+            at_s=time.time(),
         )
         return JoinLink(self.provider_address, invite, self._facts["fingerprint"])
 

@@ -35,6 +35,8 @@ from eco_dask.providers.link import JoinLink
 
 #: The operator's own owner name, behind all trusted workers.
 OPERATOR = "operator"
+#: Seconds that a trusted worker has to enrol; what it does not need is soon worth nothing.
+_ENROL_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,11 @@ class Coordinator:
         for number in range(self._options.trusted_workers):
             home = self._options.folder / f"trusted-{number}"
             invite = self._plugin.registry.invite(
-                OPERATOR, role="trusted", uses_max=1, expires_at_s=None, at_s=time.time()
+                OPERATOR,
+                role="trusted",
+                uses_max=1,
+                expires_at_s=time.time() + _ENROL_S,
+                at_s=time.time(),
             )
             link = JoinLink(view.address, invite, view.fingerprint)
             arguments = [
