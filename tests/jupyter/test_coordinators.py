@@ -115,7 +115,8 @@ class TestSettings:
 
 class TestAnnounced:
     def test_a_process_tells_by_a_private_file(self, tmp_path):
-        made = Announced(Link("http://127.0.0.1:1", "t"), "net", "tcp://h:1", os.getpid())
+        link = Link("http://127.0.0.1:1", "t", insecure=True)
+        made = Announced(link, "net", "tcp://h:1", os.getpid())
         path = write(made, tmp_path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert announced(tmp_path) == [made]
