@@ -204,7 +204,8 @@ def _pass_on(handler: _Handler, answer: Answer) -> None:
     handler.set_status(answer.status)
     if answer.etag is not None:
         handler.set_header("Etag", answer.etag)
-    handler.finish(answer.body)
+    # An answer that has not changed may have no body, not even an empty one.
+    handler.finish(answer.body or None)
 
 
 #: Paths below :data:`ROOT`, and who answers.

@@ -31,7 +31,10 @@ export interface IApi {
   summary(id: string): Promise<ISummary>;
   jobs(id: string): Promise<IJob[]>;
   providers(id: string): Promise<IProvider[]>;
-  series(id: string, name: string): Promise<Sample[]>;
+  /** Samples since a time, in unix seconds. */
+  series(id: string, name: string, since_s: number): Promise<Sample[]>;
+  /** What a series stood at before a time; zero if it had not begun. */
+  before(id: string, name: string, at_s: number): Promise<number>;
   cancel(id: string, job: string): Promise<void>;
   machine(): Promise<IMachine>;
   share(offer: IOffer): Promise<IMachine>;
@@ -41,7 +44,7 @@ export interface IApi {
 }
 
 const JOBS_SHOWN = 20;
-const PROVIDERS_SHOWN = 200;
+const PROVIDERS_SHOWN = 1000;
 
 export class Api implements IApi {
   constructor(private readonly settings: ServerConnection.ISettings) {}
@@ -71,8 +74,16 @@ export class Api implements IApi {
     return (await this.ask<{ providers: IProvider[] }>(path)).providers;
   }
 
-  async series(id: string, name: string): Promise<Sample[]> {
-    return (await this.ask<{ samples: Sample[] }>(`c/${id}/series/${name}`)).samples;
+  async series(id: string, name: string, since_s: number): Promise<Sample[]> {
+    const path = `c/${id}/series/${name}?since=${Math.round(since_s)}`;
+    return (await this.ask<{ samples: Sample[] }>(path)).samples;
+  }
+
+  async before(id: string, name: string, at_s: number): Promise<number> {
+    // Of how ever many samples, the last one is always there.
+    const path = `c/${id}/series/${name}?since=0&until=${Math.round(at_s) - 1}&points=2`;
+    const { samples } = await this.ask<{ samples: Sample[] }>(path);
+    return samples.length ? (samples[samples.length - 1][1] ?? 0) : 0;
   }
 
   cancel(id: string, job: string): Promise<void> {
@@ -100,7 +111,11 @@ export class Api implements IApi {
   }
 
   private async ask<T>(path: string, method = 'GET', body?: object): Promise<T> {
+    const known = method === 'GET' ? this._known.get(path) : undefined;
     const init: RequestInit = { method };
+    if (known !== undefined) {
+      init.headers = { 'If-None-Match': known.tag };
+    }
     if (body !== undefined) {
       init.body = JSON.stringify(body);
     }
@@ -111,14 +126,23 @@ export class Api implements IApi {
     } catch (error) {
       throw new ApiError(0, String((error as Error).message ?? error));
     }
-    const text = await response.text();
-    const answer = parsed(text);
+    if (response.status === 304 && known !== undefined) {
+      return known.answer as T;
+    }
+    const answer = parsed(await response.text());
     if (!response.ok) {
       const words = (answer as { message?: string } | undefined)?.message;
       throw new ApiError(response.status, words || `HTTP ${response.status}`);
     }
+    const tag = response.headers.get('Etag');
+    if (method === 'GET' && tag !== null) {
+      this._known.set(path, { tag, answer });
+    }
     return answer as T;
   }
+
+  /** Answers by path, which the server need not send again. */
+  private readonly _known = new Map<string, { tag: string; answer: unknown }>();
 }
 
 function parsed(text: string): unknown {

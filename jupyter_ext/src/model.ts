@@ -7,15 +7,21 @@
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { ApiError, IApi, IOffer } from './api';
-import { latest } from './series';
+import { IStarts, latest, periodStarts } from './series';
 import { ICoordinator, IJob, IMachine, IProvider, ISummary, Maybe, Sample } from './wire';
 
-/** Series that are drawn. */
-export const SERIES = ['watts', 'posted_mpt', 'tasks_done', 'slots_busy'] as const;
+/** Series that are drawn, of the last hour. */
+export const SERIES = ['watts', 'posted_mpt'] as const;
 export type SeriesName = (typeof SERIES)[number];
+const SHOWN_S = 3600;
 
-/** Polls between two looks at what changes slowly. */
-const SLOW_EVERY = 10;
+/** Series of which the day and the month are shown. */
+export const COUNTERS = ['posted_mpt', 'marginal_uj'] as const;
+export type CounterName = (typeof COUNTERS)[number];
+
+/** Polls between two looks at what is long, and at what changes slowly. */
+const LONG_EVERY = 3;
+const SLOW_EVERY = 9;
 
 export interface IState {
   /** null until the first answer. */
@@ -28,6 +34,8 @@ export interface IState {
   jobs: IJob[] | null;
   providers: IProvider[] | null;
   series: Partial<Record<SeriesName, Sample[]>>;
+  /** What counters stood at when the day and the month began. */
+  starts: Partial<Record<CounterName, IStarts>>;
   machine: IMachine | null;
   /** What went wrong with the coordinator, in words; empty if nothing did. */
   error: string;
@@ -37,11 +45,12 @@ export interface IState {
   busy: ReadonlySet<string>;
 }
 
-const EMPTY: Pick<IState, 'summary' | 'jobs' | 'providers' | 'series' | 'error'> = {
+const EMPTY: Pick<IState, 'summary' | 'jobs' | 'providers' | 'series' | 'starts' | 'error'> = {
   summary: null,
   jobs: [],
   providers: [],
   series: {},
+  starts: {},
   error: ''
 };
 
@@ -63,7 +72,8 @@ export class EcoModel {
 
   /** Fetch all that is shown. Throws what the poll should slow down for. */
   async refresh(): Promise<void> {
-    const slow = this._turn++ % SLOW_EVERY === 0;
+    const turn = this._turn++;
+    const slow = turn % SLOW_EVERY === 0;
     await this.refreshCoordinators();
     if (slow || this._state.machine?.state === 'running') {
       const machine = await this.api.machine();
@@ -71,7 +81,7 @@ export class EcoModel {
     }
     const chosen = this._state.chosen;
     if (chosen !== null) {
-      await this.refreshChosen(chosen, slow);
+      await this.refreshChosen(chosen, slow, turn % LONG_EVERY === 0);
     }
   }
 
@@ -120,7 +130,7 @@ export class EcoModel {
       const chosen = this._state.chosen;
       if (chosen !== null) {
         await this.api.cancel(chosen, job);
-        await this.refreshChosen(chosen, false);
+        await this.refreshChosen(chosen, false, true);
       }
     });
   }
@@ -176,20 +186,23 @@ export class EcoModel {
     });
   }
 
-  private async refreshChosen(id: string, slow: boolean): Promise<void> {
+  private async refreshChosen(id: string, slow: boolean, long: boolean): Promise<void> {
     try {
       const summary = await this.api.summary(id);
       // Without a token only the summary is public.
       const open = this.coordinator?.has_token === true;
       const [jobs, providers] = open
-        ? await Promise.all([allowed(this.api.jobs(id)), allowed(this.api.providers(id))])
+        ? await Promise.all([
+            allowed(this.api.jobs(id)),
+            long ? allowed(this.api.providers(id)) : this._state.providers
+          ])
         : [null, null];
       if (this._state.chosen !== id) {
         return;
       }
       this.set({ summary, jobs, providers, error: '' });
       if (slow && open) {
-        await this.refreshSeries(id);
+        await this.refreshSeries(id, summary.at_s);
       }
     } catch (error) {
       if (this._state.chosen === id) {
@@ -199,11 +212,32 @@ export class EcoModel {
     }
   }
 
-  private async refreshSeries(id: string): Promise<void> {
-    const found = await Promise.all(SERIES.map(name => allowed(this.api.series(id, name))));
+  private async refreshSeries(id: string, at_s: number): Promise<void> {
+    const [lines, starts] = await Promise.all([
+      Promise.all(SERIES.map(name => allowed(this.api.series(id, name, at_s - SHOWN_S)))),
+      Promise.all(COUNTERS.map(name => allowed(this.startsOf(id, name, at_s))))
+    ]);
     if (this._state.chosen === id) {
-      this.set({ series: Object.fromEntries(SERIES.map((name, i) => [name, found[i] ?? []])) });
+      this.set({
+        series: Object.fromEntries(SERIES.map((name, i) => [name, lines[i] ?? []])),
+        starts: Object.fromEntries(COUNTERS.map((name, i) => [name, starts[i] ?? undefined]))
+      });
     }
+  }
+
+  private async startsOf(id: string, name: CounterName, at_s: number): Promise<IStarts> {
+    const { today, month } = periodStarts(new Date(at_s * 1000));
+    const key = `${id} ${name} ${today}`;
+    let known = this._starts.get(key);
+    if (known === undefined) {
+      const [day, first] = await Promise.all([
+        this.api.before(id, name, today),
+        this.api.before(id, name, month)
+      ]);
+      known = { today: day, month: first };
+      this._starts.set(key, known);
+    }
+    return known;
   }
 
   /** Do what the user asked for; a failure becomes a notice. */
@@ -227,6 +261,8 @@ export class EcoModel {
 
   private _changed = new Signal<this, void>(this);
   private _turn = 0;
+  /** They do not change before the day does. */
+  private readonly _starts = new Map<string, IStarts>();
   private _picked = false;
   private _state: IState = {
     coordinators: null,

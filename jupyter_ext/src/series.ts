@@ -50,30 +50,24 @@ export interface IPeriods {
   total: Maybe;
 }
 
-/** Midnight, and the first of the month, of the reader's own calendar. */
-export function periodStarts(now: Date): { today_s: number; month_s: number } {
-  const day = new Date(now.getFullYear(), now.getMonth(), now.getDate());
-  const month = new Date(now.getFullYear(), now.getMonth(), 1);
-  return { today_s: day.getTime() / 1000, month_s: month.getTime() / 1000 };
+/** What a counter stood at when the day and the month began, of the reader's own calendar. */
+export interface IStarts {
+  today: Maybe;
+  month: Maybe;
 }
 
-/**
- * What a counter that only grows gained since midnight, since the first, and altogether.
- *
- * Before its first sample a counter of this network stood at zero.
- */
-export function periods(counter: Sample[], now: Date): IPeriods {
-  const known = valued(counter);
-  if (!known.length) {
-    return { today: null, month: null, total: null };
-  }
-  const total = known[known.length - 1][1];
-  const { today_s, month_s } = periodStarts(now);
-  const before = (at_s: number): number => {
-    const earlier = known.filter(([at]) => at < at_s);
-    return earlier.length ? earlier[earlier.length - 1][1] : 0;
-  };
-  return { today: total - before(today_s), month: total - before(month_s), total };
+/** Midnight and the first of the month, in unix seconds. */
+export function periodStarts(now: Date): { today: number; month: number } {
+  const day = new Date(now.getFullYear(), now.getMonth(), now.getDate());
+  const month = new Date(now.getFullYear(), now.getMonth(), 1);
+  return { today: day.getTime() / 1000, month: month.getTime() / 1000 };
+}
+
+/** What a counter that only grows gained today, this month, and altogether. */
+export function periods(total: Maybe, starts: IStarts | undefined): IPeriods {
+  const since = (start: Maybe | undefined): Maybe =>
+    total === null || start === null || start === undefined ? null : total - start;
+  return { today: since(starts?.today), month: since(starts?.month), total };
 }
 
 /** How much a counter grew from each sample to the next, per second. */
@@ -86,27 +80,4 @@ export function rate(counter: Sample[]): Sample[] {
     // A counter that falls was started anew.
     return [at, value >= before ? (value - before) / (at - before_at) : null];
   });
-}
-
-/** Longest time that a rate is taken to go on between two samples, seconds. */
-const GAP_S = 900;
-
-/** What a rate (such as watts) came to since a time (in joules); gaps count as nothing. */
-export function integral(samples: Sample[], since_s: number): Maybe {
-  const known = valued(samples);
-  if (!known.length) {
-    return null;
-  }
-  let sum = 0;
-  for (let i = 1; i < known.length; i++) {
-    const [from, before] = known[i - 1];
-    const [to, after] = known[i];
-    const start = Math.max(from, since_s);
-    if (to > start && to - from <= GAP_S) {
-      // The trapezoid, cut off at the time asked for.
-      const at = before + ((after - before) * (start - from)) / (to - from);
-      sum += ((at + after) / 2) * (to - start);
-    }
-  }
-  return sum;
 }

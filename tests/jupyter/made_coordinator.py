@@ -169,5 +169,5 @@ class Answers(RequestHandler):
             case ["providers"]:
                 return {"providers": PROVIDERS}
             case ["series", name]:
-                return {"samples": samples(name)}
+                return {"name": name, "unit": "", "step_s": 15, "samples": samples(name)}
         return {"cancelled": True}

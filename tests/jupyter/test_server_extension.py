@@ -111,6 +111,16 @@ def test_figures_come_through_and_the_token_does_not(server, made, made_id, path
     assert made.seen[-1][2] == f"Bearer {made.token}"
 
 
+def test_what_has_not_changed_is_not_sent_again(server, made, made_id):
+    made.instead["jobs"] = (304, {"Etag": 'W/"1"'}, "")
+    try:
+        same = {"If-None-Match": 'W/"1"'}
+        status, _, said = server.ask(f"eco-dask/c/{made_id}/jobs", headers=same)
+    finally:
+        made.instead.clear()
+    assert (status, 'W/"1"' in said) == (304, True)
+
+
 def test_a_job_is_cancelled_for_the_browser(server, made, made_id):
     status, _, said = server.ask(f"eco-dask/c/{made_id}/jobs/job-1/cancel", "POST", {})
     assert status == 200

@@ -171,6 +171,9 @@ export class MadeApi implements IApi {
       [2, 2]
     ]);
   }
+  before(id: string, name: string, at_s: number) {
+    return this.answer(`before ${id} ${name} ${at_s}`, 1000);
+  }
   cancel(id: string, name: string) {
     this.jobList = this.jobList.map(each =>
       each.id === name ? { ...each, state: 'cancelled' } : each

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { ApiError } from '../api';
 import {
+  COUNTERS,
   EcoModel,
   ordered,
   orderedProviders,
@@ -29,17 +30,25 @@ describe('what is fetched', () => {
   });
 
   it('series are asked for now and then only', async () => {
-    for (let turn = 0; turn < 10; turn++) {
+    for (let turn = 0; turn < 9; turn++) {
       await model.refresh();
     }
-    expect(api.asked.filter(each => each.startsWith('series'))).toHaveLength(SERIES.length);
-    expect(api.asked.filter(each => each.startsWith('summary'))).toHaveLength(10);
+    const times = (name: string): number => api.asked.filter(each => each.startsWith(name)).length;
+    expect(times('summary')).toBe(9);
+    expect(times('jobs')).toBe(9);
+    expect(times('providers')).toBe(3);
+    expect(times('series')).toBe(SERIES.length);
+    await model.refresh();
+    expect(times('series')).toBe(2 * SERIES.length);
+    // What the day and the month began with does not change meanwhile.
+    expect(times('before')).toBe(2 * COUNTERS.length);
+    expect(model.state.starts.posted_mpt).toEqual({ today: 1000, month: 1000 });
   });
 
   it('without a token only the public summary is asked for', async () => {
     api.list = [coordinator({ has_token: false })];
     await model.refresh();
-    expect(api.asked.filter(each => /jobs|providers|series/.test(each))).toEqual([]);
+    expect(api.asked.filter(each => /jobs|providers|series|before/.test(each))).toEqual([]);
     expect(model.state.summary).not.toBeNull();
     expect(model.state.jobs).toBeNull();
   });

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { integral, latest, linePath, periods, periodStarts, rate } from '../series';
-import { Sample } from '../wire';
-
-const NOW = new Date(2026, 10, 20, 15, 0, 0);
-const { today_s, month_s } = periodStarts(NOW);
+import { latest, linePath, periods, periodStarts, rate } from '../series';
 
 describe('a small line', () => {
   it('needs two samples', () => {
@@ -28,43 +24,27 @@ describe('a small line', () => {
 });
 
 describe('what came in a day and a month', () => {
-  const counter: Sample[] = [
-    [month_s - 10, 100],
-    [month_s + 10, 110],
-    [today_s - 10, 150],
-    [today_s + 10, null],
-    [today_s + 60, 175]
-  ];
-
-  it('is what a counter gained since', () => {
-    expect(periods(counter, NOW)).toEqual({ today: 25, month: 75, total: 175 });
+  it('is what a counter gained since they began', () => {
+    expect(periods(175, { today: 150, month: 100 })).toEqual({ today: 25, month: 75, total: 175 });
   });
 
-  it('is all of it where the counter is younger', () => {
-    expect(periods([[today_s + 5, 7]], NOW)).toEqual({ today: 7, month: 7, total: 7 });
+  it('is not known where the counter is not, or its start', () => {
+    const unknown = { today: null, month: null };
+    expect(periods(null, { today: 1, month: 1 })).toEqual({ ...unknown, total: null });
+    expect(periods(7, undefined)).toEqual({ ...unknown, total: 7 });
   });
 
-  it('is not known without samples', () => {
-    expect(periods([[today_s, null]], NOW)).toEqual({ today: null, month: null, total: null });
+  it('day and month begin at the reader’s own midnight', () => {
+    const { today, month } = periodStarts(new Date(2026, 10, 20, 15, 30));
+    expect(new Date(today * 1000)).toEqual(new Date(2026, 10, 20));
+    expect(new Date(month * 1000)).toEqual(new Date(2026, 10, 1));
   });
 });
 
-describe('rates and their integrals', () => {
+describe('rates', () => {
   it('a rate is the gain per second, unknown where the counter is or fell', () => {
     const found = rate([[0, 0], [10, 20], [20, null], [30, 40], [40, 10]]); // prettier-ignore
     expect(found.map(each => each[1])).toEqual([2, null, null, null]);
-  });
-
-  it('an integral is cut off at the time asked for', () => {
-    const watts: Sample[] = [[0, 10], [100, 10], [200, 20]]; // prettier-ignore
-    expect(integral(watts, 0)).toBe(2500);
-    expect(integral(watts, 150)).toBeCloseTo(17.5 * 50);
-    expect(integral(watts, 300)).toBe(0);
-  });
-
-  it('a long gap counts as nothing, and no samples as not known', () => {
-    expect(integral([[0, 10], [10_000, 10]], 0)).toBe(0); // prettier-ignore
-    expect(integral([[0, null]], 0)).toBeNull();
   });
 
   it('the latest is the last that is known', () => {

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import * as format from '../format';
 import { IState } from '../model';
-import { integral, IPeriods, periods, periodStarts, rate } from '../series';
+import { IPeriods, periods, rate } from '../series';
 import { IBaseline, IEnergy, IEnergyFigures, Sample } from '../wire';
 import { usePanel } from './context';
 import { Section, Sparkline } from './parts';
@@ -15,12 +15,12 @@ export function Balance({ state }: { state: IState }): JSX.Element | null {
   if (summary === null) {
     return null;
   }
-  const now = new Date(summary.at_s * 1000);
   const posted = series.posted_mpt ?? [];
   const watts = series.watts ?? [];
   const { points, energy } = summary;
   return (
     <Section id="balance" title={trans.__('Points and energy')}>
+      <p className="eco-Hint">{trans.__('In the last hour:')}</p>
       <Trend
         label={trans.__('Points paid per minute')}
         samples={rate(posted).map(([at, perSecond]): Sample => [
@@ -43,13 +43,13 @@ export function Balance({ state }: { state: IState }): JSX.Element | null {
           <Line
             name="paid"
             label={trans.__('Points')}
-            found={{ ...periods(posted, now), total: points.posted_mpt }}
+            found={periods(points.posted_mpt, state.starts.posted_mpt)}
             show={format.points}
           />
           <Line
             name="energy"
             label={trans.__('Energy')}
-            found={energyPeriods(watts, now, energy)}
+            found={periods(energy.marginal_uj, state.starts.marginal_uj)}
             show={format.energy}
           />
         </tbody>
@@ -68,16 +68,6 @@ export function Balance({ state }: { state: IState }): JSX.Element | null {
       )}
     </Section>
   );
-}
-
-function energyPeriods(watts: Sample[], now: Date, figures: IEnergy): IPeriods {
-  const { today_s, month_s } = periodStarts(now);
-  const uj = (joules: number | null): number | null => (joules === null ? null : joules * 1e6);
-  return {
-    today: uj(integral(watts, today_s)),
-    month: uj(integral(watts, month_s)),
-    total: figures.marginal_uj
-  };
 }
 
 function Carbon({ figures }: { figures: IEnergy }): JSX.Element {
