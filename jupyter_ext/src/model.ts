@@ -72,9 +72,9 @@ export class EcoModel {
 
   /** Fetch all that is shown. Throws what the poll should slow down for. */
   async refresh(): Promise<void> {
+    await this.refreshCoordinators();
     const turn = this._turn++;
     const slow = turn % SLOW_EVERY === 0;
-    await this.refreshCoordinators();
     if (slow || this._state.machine?.state === 'running') {
       const machine = await this.api.machine();
       this.set({ machine });
@@ -176,6 +176,10 @@ export class EcoModel {
     const next = gone ? (list[0]?.id ?? null) : chosen;
     if (gone) {
       this._picked = false;
+    }
+    if (next !== chosen) {
+      // Of another coordinator all is fetched at once.
+      this._turn = 0;
     }
     this.set({
       coordinators: list,

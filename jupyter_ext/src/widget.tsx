@@ -44,12 +44,13 @@ export function Status({ model, context, open }: IStatus): JSX.Element | null {
   if (model.coordinator === null || (summary === null && !error)) {
     return null;
   }
+  const watts = power(model.state);
   const running = (jobs ?? []).filter(job => job.state === 'running').length;
   const text = summary
     ? [
         running > 0 ? trans._n('%1 job', '%1 jobs', running) : '',
         trans.__('%1 points', format.points(summary.points.posted_mpt)),
-        format.watts(power(model.state))
+        watts === null ? '' : format.watts(watts)
       ]
         .filter(Boolean)
         .join(' · ')

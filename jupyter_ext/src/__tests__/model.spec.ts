@@ -29,6 +29,15 @@ describe('what is fetched', () => {
     expect(Object.keys(model.state.series)).toEqual([...SERIES]);
   });
 
+  it('all of a coordinator that comes later is fetched at once', async () => {
+    api.list = [];
+    await model.refresh();
+    api.list = [coordinator()];
+    await model.refresh();
+    expect(model.state.providers).toHaveLength(1);
+    expect(model.state.series.watts).toHaveLength(2);
+  });
+
   it('series are asked for now and then only', async () => {
     for (let turn = 0; turn < 9; turn++) {
       await model.refresh();

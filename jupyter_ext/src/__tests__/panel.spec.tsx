@@ -132,6 +132,11 @@ describe('the panel', () => {
     expect(text('no-providers')).toContain('eco-dask invite');
   });
 
+  it('says nothing of a network before it is known', () => {
+    draw();
+    expect(host.querySelector('[data-eco=no-jobs], [data-eco=no-providers]')).toBeNull();
+  });
+
   it('says how to begin without a coordinator', async () => {
     api.list = [];
     await show();

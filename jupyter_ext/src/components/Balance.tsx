@@ -9,6 +9,12 @@ import { IBaseline, IEnergy, IEnergyFigures, Sample } from '../wire';
 import { usePanel } from './context';
 import { Section, Sparkline } from './parts';
 
+interface ITrend {
+  label: string;
+  samples: Sample[];
+  show: (value: number | null) => string;
+}
+
 export function Balance({ state }: { state: IState }): JSX.Element | null {
   const { trans } = usePanel();
   const { summary, series } = state;
@@ -18,18 +24,25 @@ export function Balance({ state }: { state: IState }): JSX.Element | null {
   const posted = series.posted_mpt ?? [];
   const watts = series.watts ?? [];
   const { points, energy } = summary;
+  const perMinute = rate(posted).map(([at, perSecond]): Sample => [
+    at,
+    perSecond === null ? null : perSecond * 60
+  ]);
+  const lines: [string, Sample[], ITrend['show']][] = [
+    [trans.__('Points paid per minute'), perMinute, format.points],
+    [trans.__('Power'), watts, format.watts]
+  ];
   return (
     <Section id="balance" title={trans.__('Points and energy')}>
-      <p className="eco-Hint">{trans.__('In the last hour:')}</p>
-      <Trend
-        label={trans.__('Points paid per minute')}
-        samples={rate(posted).map(([at, perSecond]): Sample => [
-          at,
-          perSecond === null ? null : perSecond * 60
-        ])}
-        show={format.points}
-      />
-      <Trend label={trans.__('Power')} samples={watts} show={format.watts} />
+      {lines.some(([, samples]) => samples.length > 1) ? (
+        lines.map(([label, samples, show]) => (
+          <Trend key={label} label={label} samples={samples} show={show} />
+        ))
+      ) : (
+        <p className="eco-Hint">
+          {trans.__('The last hour is drawn here, from the first minute on.')}
+        </p>
+      )}
       <table className="eco-Table">
         <thead>
           <tr>
@@ -117,18 +130,13 @@ function ranged({ gco2e_low, gco2e_central, gco2e_high }: Range): string {
     : `${central} (${format.grams(gco2e_low)} – ${format.grams(gco2e_high)})`;
 }
 
-interface ITrend {
-  label: string;
-  samples: Sample[];
-  show: (value: number | null) => string;
-}
-
 function Trend({ label, samples, show }: ITrend): JSX.Element {
+  const { trans } = usePanel();
   const last = samples.length ? samples[samples.length - 1][1] : null;
   return (
     <div className="eco-Trend">
       <div className="eco-Row eco-mod-between">
-        <span className="eco-Label">{label}</span>
+        <span className="eco-Label">{trans.__('%1, last hour', label)}</span>
         <span>{show(last)}</span>
       </div>
       <Sparkline label={`${label}: ${show(last)}`} samples={samples} />

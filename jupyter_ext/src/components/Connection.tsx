@@ -14,11 +14,11 @@ export function Connection({ state }: { state: IState }): JSX.Element {
   const list = state.coordinators ?? [];
   const shown = list.find(each => each.id === state.chosen);
   const source: Record<ICoordinator['source'], string> = {
-    settings: trans.__('from the settings'),
-    machine: trans.__('on this machine'),
+    settings: trans.__('settings'),
+    machine: trans.__('this machine'),
     panel: trans.__('started here'),
-    notebook: trans.__('from a notebook'),
-    link: trans.__('from a link')
+    notebook: trans.__('notebook'),
+    link: trans.__('link')
   };
   const forget = async (each: ICoordinator): Promise<void> => {
     const stops = each.source === 'panel';

@@ -49,7 +49,10 @@ export function Panel({ state, context }: IPanel): JSX.Element {
             {state.error}
           </div>
         )}
-        {state.chosen !== null && (
+        {state.chosen !== null && state.summary === null && !state.error && (
+          <Empty name="connecting">{trans.__('Connecting…')}</Empty>
+        )}
+        {state.summary !== null && (
           <>
             <Overview state={state} />
             {panes.length > 0 && (
