@@ -88,7 +88,9 @@ def _place(client: Any) -> tuple[str, str] | None:
         return None
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if client.dashboard_link.startswith("https:") else "http"
-    return f"{scheme}://{shown}:{port}", str(getattr(client.cluster, "name", None) or address.rpartition("://")[2])
+    return f"{scheme}://{shown}:{port}", str(
+        getattr(client.cluster, "name", None) or address.rpartition("://")[2]
+    )
 
 
 def write(found: Announced, folder: Path | None = None) -> Path:

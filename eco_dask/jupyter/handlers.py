@@ -148,9 +148,9 @@ class MachineHandler(_Handler):
     """The provider on this machine."""
 
     @guarded
-    def get(self) -> None:
+    async def get(self) -> None:
         """Say whether it is lent, and what it says."""
-        self.answer(self.parts.machine.state())
+        self.answer(await self.parts.machine.seen())
 
     @guarded
     async def post(self) -> None:
@@ -164,6 +164,16 @@ class MachineHandler(_Handler):
             raise HTTPError(400, "memory is a size such as '4 GiB'")
         await self.parts.machine.start(body.get("link") or None, Offer(slots, memory or None))
         self.answer(self.parts.machine.state(), 201)
+
+    @guarded
+    async def patch(self) -> None:
+        """Give it an order."""
+        self._check()
+        order = self.body("order").get("order")
+        if not isinstance(order, str):
+            raise HTTPError(400, "the body is a JSON object of an order")
+        await self.parts.machine.order(order)
+        self.answer(await self.parts.machine.seen())
 
     @guarded
     async def delete(self) -> None:

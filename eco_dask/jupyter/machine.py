@@ -14,6 +14,7 @@ from typing import Any
 
 from eco_dask.children import Child
 from eco_dask.errors import ConfigurationError
+from eco_dask.jupyter.owned import ORDERS, ask_owned, shown
 from eco_dask.providers.link import LINK_VARIABLE, JoinLink
 from eco_dask.providers.private_files import make_private_folder, read_private, write_private
 
@@ -88,12 +89,34 @@ class Machine:
             self._stopped = True
             await self._child.stop()
 
+    async def order(self, order: str) -> None:
+        """Have the running provider pause, go on (``run``), or take nothing new (``finish``).
+
+        Raises
+        ------
+        ConfigurationError
+            None runs here, or the word is no order.
+        """
+        if order not in ORDERS:
+            raise ConfigurationError(f"an order is one of {', '.join(ORDERS)}; got {order[:40]!r}")
+        if await ask_owned(self._home, "order", {"order": order}) is None:
+            raise ConfigurationError("no provider runs on this machine; start one first")
+
+    async def seen(self) -> dict[str, Any]:
+        """Return :meth:`state`, with what the provider says of itself.
+
+        That may be one which was started elsewhere, as a service or in a terminal.
+        """
+        said = await ask_owned(self._home, "state")
+        return self.state() | {"owned": shown(said) if said is not None else None}
+
     def state(self) -> dict[str, Any]:
-        """Return what the panel shows of it."""
+        """Return what the panel shows of the process that it started."""
         lines = self._lines()
         status = self._child.returncode if self._child is not None else None
         provider = next((found[1] for line in lines if (found := _PROVIDER.search(line))), None)
         return {
+            "owned": None,
             "state": self._word(status),
             "pid": self._child.pid if self._running() and self._child else None,
             "started_at_s": self._started_at_s,
@@ -117,6 +140,11 @@ class Machine:
         if status == _REFUSED:
             return "refused"
         return "off" if self._stopped or status == 0 else "failed"
+
+    @property
+    def _home(self) -> Path:
+        # Where eco-dask-worker keeps its key unless told otherwise, as here.
+        return self._folder / "provider"
 
     @property
     def _log(self) -> Path:

@@ -5,7 +5,16 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { ICoordinator, ICoordinators, IJob, IMachine, IProvider, ISummary, Sample } from './wire';
+import {
+  ICoordinator,
+  ICoordinators,
+  IJob,
+  IMachine,
+  IProvider,
+  ISummary,
+  Order,
+  Sample
+} from './wire';
 
 /** What a request came to, in words for people. */
 export class ApiError extends Error {
@@ -38,6 +47,7 @@ export interface IApi {
   cancel(id: string, job: string): Promise<void>;
   machine(): Promise<IMachine>;
   share(offer: IOffer): Promise<IMachine>;
+  order(order: Order): Promise<IMachine>;
   unshare(): Promise<IMachine>;
   startCluster(providers: number): Promise<ICoordinator>;
   stopCluster(id: string): Promise<void>;
@@ -96,6 +106,10 @@ export class Api implements IApi {
 
   share(offer: IOffer): Promise<IMachine> {
     return this.ask('machine', 'POST', offer);
+  }
+
+  order(order: Order): Promise<IMachine> {
+    return this.ask('machine', 'PATCH', { order });
   }
 
   unshare(): Promise<IMachine> {

@@ -8,7 +8,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { ApiError, IApi, IOffer } from './api';
 import { IStarts, latest, periodStarts } from './series';
-import { ICoordinator, IJob, IMachine, IProvider, ISummary, Maybe, Sample } from './wire';
+import { ICoordinator, IJob, IMachine, IProvider, ISummary, Maybe, Order, Sample } from './wire';
 
 /** Series that are drawn, of the last hour. */
 export const SERIES = ['watts', 'posted_mpt'] as const;
@@ -75,7 +75,7 @@ export class EcoModel {
     await this.refreshCoordinators();
     const turn = this._turn++;
     const slow = turn % SLOW_EVERY === 0;
-    if (slow || this._state.machine?.state === 'running') {
+    if (slow || lent(this._state.machine)) {
       const machine = await this.api.machine();
       this.set({ machine });
     }
@@ -138,6 +138,13 @@ export class EcoModel {
   async share(offer: IOffer): Promise<boolean> {
     return this.act('machine', async () => {
       this.set({ machine: await this.api.share(offer) });
+    });
+  }
+
+  /** Have the provider on this machine pause, go on, or take nothing new. */
+  async order(order: Order): Promise<boolean> {
+    return this.act('machine', async () => {
+      this.set({ machine: await this.api.order(order) });
     });
   }
 
@@ -294,6 +301,11 @@ async function allowed<T>(asked: Promise<T>): Promise<T | null> {
 
 function words(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether a provider runs on this machine, whoever started it. */
+export function lent(machine: IMachine | null): boolean {
+  return machine !== null && (machine.state === 'running' || machine.owned !== null);
 }
 
 /** Power of all providers that tell it; null where none does. */

@@ -143,7 +143,27 @@ export interface IProvider {
 
 export type MachineState = 'off' | 'running' | 'refused' | 'failed';
 
+/** What a provider on this machine says of itself, whoever started it. */
+export interface IOwned {
+  state: 'connecting' | 'waiting' | 'working' | 'paused' | 'finishing';
+  why: string;
+  provider: string | null;
+  owner: string | null;
+  slots: Maybe;
+  tasks_held: Maybe;
+  tasks_today: Maybe;
+  today_mpt: Maybe;
+  paid_mpt: Maybe;
+  pending_mpt: Maybe;
+  tasks_uj: Maybe;
+  energy_source: string | null;
+  sandbox: string | null;
+}
+
+export type Order = 'run' | 'pause' | 'finish';
+
 export interface IMachine {
+  owned: IOwned | null;
   state: MachineState;
   pid: number | null;
   started_at_s: Maybe;

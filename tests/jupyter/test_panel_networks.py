@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import dask
@@ -124,8 +125,17 @@ class TestMachine:
         assert secret not in said
         assert found["provider"] in [p["id"] for p in cluster.providers if p["connected"]]
         assert server.ask("eco-dask/machine", "POST", body)[0] == 409
+        found, said = self.state(server, lambda s: (s["owned"] or {}).get("state") == "waiting")
+        assert (found["owned"]["owner"], found["owned"]["paid_mpt"]) == ("the-owner", 0)
+        control = json.loads((server.data_directory / "provider" / "control.json").read_text())
+        assert control["token"] not in said
+        for order, state in (("pause", "paused"), ("run", "waiting")):
+            status, _, said = server.ask("eco-dask/machine", "PATCH", {"order": order})
+            assert status == 200, said
+            self.state(server, lambda s, state=state: s["owned"]["state"] == state)
         status, found, _ = server.ask("eco-dask/machine", "DELETE")
         assert (status, found["state"]) == (200, "off")
+        assert server.ask("eco-dask/machine")[1]["owned"] is None
         # The link has served its one use: this machine's key is known, so no link is asked for.
         status, found, said = server.ask("eco-dask/machine", "POST", {})
         assert (status, found["state"]) == (201, "running"), said
@@ -145,6 +155,12 @@ class TestMachine:
     def test_an_offer_that_is_none_starts_nothing(self, server, body, status):
         assert server.ask("eco-dask/machine", "POST", body)[0] == status
         assert server.ask("eco-dask/machine")[1]["state"] == "off"
+
+    @pytest.mark.parametrize("body", [{"order": "pause"}, {"order": "stop"}, {"order": "x"}, {}])
+    def test_an_order_to_nobody_or_none_is_refused(self, server, body):
+        status, found, _ = server.ask("eco-dask/machine", "PATCH", body)
+        assert status in (400, 409)
+        assert found["message"]
 
     def test_a_provider_that_cannot_start_says_why(self, server, cluster):
         body = {"link": cluster.invite("the-owner"), "memory": "much"}

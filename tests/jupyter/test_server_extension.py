@@ -46,6 +46,7 @@ ROUTES = [
     ("POST", f"c/{KEY}/jobs/job-1/cancel"),
     ("GET", "machine"),
     ("POST", "machine"),
+    ("PATCH", "machine"),
     ("DELETE", "machine"),
     ("POST", "clusters"),
     ("DELETE", f"clusters/{KEY}"),

@@ -1,7 +1,17 @@
 /** Values that tests vary. */
 
 import { IApi } from '../api';
-import { ICoordinator, IEnergy, IJob, IMachine, IProvider, ISummary, Sample } from '../wire';
+import {
+  ICoordinator,
+  IEnergy,
+  IJob,
+  IMachine,
+  IOwned,
+  IProvider,
+  ISummary,
+  Order,
+  Sample
+} from '../wire';
 
 export function coordinator(other: Partial<ICoordinator> = {}): ICoordinator {
   return {
@@ -114,7 +124,24 @@ export function summary(other: Partial<ISummary> = {}): ISummary {
   };
 }
 
+export const OWNED: IOwned = {
+  state: 'working',
+  why: '',
+  provider: 'p1',
+  owner: 'ann',
+  slots: 2,
+  tasks_held: 1,
+  tasks_today: 12,
+  today_mpt: 3500,
+  paid_mpt: 12_000,
+  pending_mpt: null,
+  tasks_uj: 5e6,
+  energy_source: 'a meter',
+  sandbox: 'no network, no home folder'
+};
+
 export const MACHINE: IMachine = {
+  owned: null,
   state: 'off',
   pid: null,
   started_at_s: null,
@@ -186,6 +213,11 @@ export class MadeApi implements IApi {
   share() {
     this.lent = { ...MACHINE, state: 'running', pid: 1 };
     return this.answer('share', this.lent);
+  }
+  order(order: Order) {
+    const state = order === 'run' ? 'waiting' : order === 'pause' ? 'paused' : 'finishing';
+    this.lent = { ...this.lent, owned: { ...OWNED, state } };
+    return this.answer(`order ${order}`, this.lent);
   }
   unshare() {
     this.lent = MACHINE;

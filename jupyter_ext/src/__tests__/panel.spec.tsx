@@ -7,7 +7,17 @@ import { Panel } from '../components/Panel';
 import { IPanelContext } from '../components/context';
 import { EcoModel } from '../model';
 import { Status } from '../widget';
-import { coordinator, ENERGY, job, MACHINE, MadeApi, NO_ENERGY, provider, summary } from './made';
+import {
+  coordinator,
+  ENERGY,
+  job,
+  MACHINE,
+  MadeApi,
+  NO_ENERGY,
+  OWNED,
+  provider,
+  summary
+} from './made';
 
 let api: MadeApi;
 let model: EcoModel;
@@ -158,13 +168,33 @@ describe('the panel', () => {
     expect(host.querySelector('[data-eco=error]')?.getAttribute('role')).toBe('alert');
   });
 
-  it('lends the machine and shows what it says', async () => {
-    api.lent = { ...MACHINE, state: 'running', lines: ['Joined as provider p1'], provider: 'p1' };
+  it('shows what the machine does, earns, and why not', async () => {
+    api.lent = { ...MACHINE, state: 'running', owned: { ...OWNED, why: 'no demand' } };
     await show();
-    expect(host.textContent).toContain('Joined as provider p1');
+    expect(text('machine-state')).toBe('working');
+    expect(text('machine-tasks')).toBe('1 now, 12 today');
+    expect(text('machine-points')).toBe('3.5 today, 12 in all');
+    expect(host.textContent).toContain('no demand');
     expect(host.textContent).toContain('this machine');
+    await press('[data-eco=order-pause]');
+    expect(text('machine-state')).toBe('paused');
+    await press('[data-eco=order-run]');
+    expect(text('machine-state')).toBe('waiting for work');
     await press('[data-eco=unshare]');
     expect(model.state.machine?.state).toBe('off');
+  });
+
+  it('a provider that was started elsewhere is shown, and left to who started it', async () => {
+    api.lent = { ...MACHINE, owned: OWNED };
+    await show();
+    expect(text('machine-state')).toBe('working');
+    expect(host.querySelector('[data-eco=unshare]')).toBeNull();
+  });
+
+  it('while it joins, shows what the provider says', async () => {
+    api.lent = { ...MACHINE, state: 'running', lines: ['Joined as provider p1'] };
+    await show();
+    expect(host.textContent).toContain('Joined as provider p1');
   });
 
   it('every field and button has a name, and no link is shown while typed', async () => {

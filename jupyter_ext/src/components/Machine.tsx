@@ -5,8 +5,8 @@ import * as React from 'react';
 import { IOffer } from '../api';
 import { JOIN_FORM } from '../code';
 import * as format from '../format';
-import { IState } from '../model';
-import { IMachine, MachineState } from '../wire';
+import { IState, lent } from '../model';
+import { IMachine, IOwned, MachineState, Order } from '../wire';
 import { usePanel } from './context';
 import { Empty, Section } from './parts';
 
@@ -17,8 +17,8 @@ export function Machine({ state }: { state: IState }): JSX.Element {
     <Section
       id="machine"
       title={trans.__('Share this machine')}
-      extra={machine?.state === 'running' ? trans.__('shared') : undefined}
-      open={machine !== null && machine.state !== 'off'}
+      extra={lent(machine) ? trans.__('shared') : undefined}
+      open={lent(machine) || machine?.state === 'refused' || machine?.state === 'failed'}
     >
       {!state.mayShare ? (
         <Empty name="no-machine">
@@ -26,8 +26,8 @@ export function Machine({ state }: { state: IState }): JSX.Element {
         </Empty>
       ) : machine === null ? (
         <Empty name="no-machine">{trans.__('Looking…')}</Empty>
-      ) : machine.state === 'running' ? (
-        <Running machine={machine} state={state} />
+      ) : lent(machine) ? (
+        <Running machine={machine} busy={state.busy.has('machine')} />
       ) : (
         <Offer machine={machine} busy={state.busy.has('machine')} />
       )}
@@ -35,52 +35,130 @@ export function Machine({ state }: { state: IState }): JSX.Element {
   );
 }
 
-function Running({ machine, state }: { machine: IMachine; state: IState }): JSX.Element {
+function Running({ machine, busy }: { machine: IMachine; busy: boolean }): JSX.Element {
   const { trans, model } = usePanel();
-  const mine = state.providers?.find(each => each.id === machine.provider);
-  const busy = state.busy.has('machine');
-  const since = machine.started_at_s === null ? null : Date.now() / 1000 - machine.started_at_s;
+  const { owned } = machine;
+  const words: Record<IOwned['state'], string> = {
+    connecting: trans.__('connecting'),
+    waiting: trans.__('waiting for work'),
+    working: trans.__('working'),
+    paused: trans.__('paused'),
+    finishing: trans.__('finishing')
+  };
   return (
     <>
-      <dl className="eco-Facts">
-        <div>
-          <dt>{trans.__('State')}</dt>
-          <dd data-eco="machine-state">{trans.__('shared for %1', format.duration(since))}</dd>
-        </div>
-        {mine !== undefined && (
-          <>
-            <div>
-              <dt>{trans.__('Done')}</dt>
-              <dd>{trans._n('%1 task', '%1 tasks', mine.tasks)}</dd>
-            </div>
-            <div>
-              <dt>{trans.__('Earned')}</dt>
-              <dd title={format.pointsExactly(mine.posted_mpt)}>
-                {trans.__(
-                  '%1 points, %2 pending',
-                  format.points(mine.posted_mpt),
-                  format.points(mine.pending_mpt)
-                )}
-              </dd>
-            </div>
-          </>
+      <div className="eco-Row">
+        <span className={`eco-Dot eco-mod-${DOTS[owned?.state ?? 'connecting']}`} aria-hidden />
+        <strong data-eco="machine-state">{words[owned?.state ?? 'connecting']}</strong>
+      </div>
+      {owned?.why && <p className="eco-Hint">{owned.why}</p>}
+      {owned !== null && <Earnings owned={owned} />}
+      {owned === null && <Said lines={machine.lines} />}
+      <div className="eco-Row eco-mod-wrap">
+        {owned !== null &&
+          (owned.state === 'paused' || owned.state === 'finishing' ? (
+            <OrderButton order="run" busy={busy} label={trans.__('Resume')} />
+          ) : (
+            <>
+              <OrderButton order="pause" busy={busy} label={trans.__('Pause')} />
+              <OrderButton
+                order="finish"
+                busy={busy}
+                label={trans.__('Finish')}
+                title={trans.__('Take nothing new, and stop when all is done and paid')}
+              />
+            </>
+          ))}
+        {machine.state === 'running' && (
+          <button
+            className="eco-Button eco-mod-warn"
+            data-eco="unshare"
+            disabled={busy}
+            title={trans.__('Tasks under way go back to the network at once')}
+            onClick={() => void model.unshare()}
+          >
+            {busy ? trans.__('Working…') : trans.__('Stop sharing')}
+          </button>
         )}
-      </dl>
-      <Said lines={machine.lines} />
-      <button
-        className="eco-Button eco-mod-warn"
-        data-eco="unshare"
-        disabled={busy}
-        onClick={() => void model.unshare()}
-      >
-        {busy ? trans.__('Stopping…') : trans.__('Stop sharing')}
-      </button>
+      </div>
       <p className="eco-Hint">
-        {trans.__(
-          'Tasks under way go back to the network at once. It also stops with this server.'
-        )}
+        {machine.state === 'running'
+          ? trans.__('It stops with this Jupyter server.')
+          : trans.__('It was started outside of JupyterLab: `eco-dask-worker stop` ends it.')}
       </p>
     </>
+  );
+}
+
+const DOTS: Record<IOwned['state'], string> = {
+  connecting: 'away',
+  waiting: 'connected',
+  working: 'connected',
+  paused: 'paused',
+  finishing: 'paused'
+};
+
+interface IOrderButton {
+  order: Order;
+  label: string;
+  busy: boolean;
+  title?: string;
+}
+
+function OrderButton({ order, label, busy, title }: IOrderButton): JSX.Element {
+  const { model } = usePanel();
+  return (
+    <button
+      className="eco-Button"
+      data-eco={`order-${order}`}
+      disabled={busy}
+      title={title}
+      onClick={() => void model.order(order)}
+    >
+      {label}
+    </button>
+  );
+}
+
+function Earnings({ owned }: { owned: IOwned }): JSX.Element {
+  const { trans } = usePanel();
+  return (
+    <dl className="eco-Facts">
+      <div>
+        <dt>{trans.__('Owner')}</dt>
+        <dd>{owned.owner ?? format.UNKNOWN}</dd>
+      </div>
+      <div>
+        <dt>{trans.__('Tasks')}</dt>
+        <dd data-eco="machine-tasks">
+          {trans.__(
+            '%1 now, %2 today',
+            format.count(owned.tasks_held),
+            format.count(owned.tasks_today)
+          )}
+        </dd>
+      </div>
+      <div title={format.pointsExactly(owned.paid_mpt)}>
+        <dt>{trans.__('Points')}</dt>
+        <dd data-eco="machine-points">
+          {trans.__(
+            '%1 today, %2 in all',
+            format.points(owned.today_mpt),
+            format.points(owned.paid_mpt)
+          )}
+        </dd>
+      </div>
+      <div title={owned.energy_source ?? undefined}>
+        <dt>{trans.__('Energy')}</dt>
+        <dd>{trans.__('%1 since the start', format.energy(owned.tasks_uj))}</dd>
+      </div>
+      {owned.sandbox !== null && (
+        <div>
+          <dt>{trans.__('Sandbox')}</dt>
+          <dd>{owned.sandbox}</dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

@@ -16,7 +16,7 @@ export function Providers({ state }: { state: IState }): JSX.Element {
   const [all, setAll] = React.useState(false);
   const found = orderedProviders(state.providers ?? []);
   const shown = all ? found : found.slice(0, PROVIDERS_FOLDED);
-  const here = state.machine?.provider ?? null;
+  const here = state.machine?.owned?.provider ?? state.machine?.provider ?? null;
   return (
     <Section
       id="providers"

@@ -16,7 +16,9 @@ interface ISection {
 
 /** A part of the panel that folds away. */
 export function Section({ id, title, extra, open = true, children }: ISection): JSX.Element {
-  const [shown, setShown] = React.useState(open);
+  // As it is suggested, until somebody folds it.
+  const [folded, setFolded] = React.useState<boolean | null>(null);
+  const shown = folded === null ? open : !folded;
   return (
     <section className="eco-Section" aria-labelledby={`eco-${id}-title`}>
       <h3 className="eco-Section-title" id={`eco-${id}-title`}>
@@ -24,7 +26,7 @@ export function Section({ id, title, extra, open = true, children }: ISection): 
           className="eco-Section-fold"
           aria-expanded={shown}
           aria-controls={`eco-${id}-body`}
-          onClick={() => setShown(!shown)}
+          onClick={() => setFolded(shown)}
         >
           <span className="eco-Section-caret" aria-hidden="true" />
           <span>{title}</span>
