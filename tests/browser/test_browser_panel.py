@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from eco_dask import EcoCluster
+from eco_dask.ledger.database import open_database
+from eco_dask.ledger.store import Ledger
+from eco_dask.providers.registry import Registry
 from eco_dask.testing.fleets import FLEETS
+from eco_dask.types import JobId
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "jupyter"))
 
@@ -18,7 +23,7 @@ from panel_tools import built
 pytestmark = pytest.mark.e2e
 QUICK = {"eco-dask.gateway.benchmark-steps": 2, "eco-dask.gateway.benchmark-size": 64}
 
-#: What runs in the notebook: half a minute of work for four providers, one of whom lies.
+#: What runs in the notebook: a minute's work, and more, for four providers of whom one lies.
 JOB = """
 import time, eco_dask
 from dask.distributed import Client
@@ -38,6 +43,11 @@ with job:
 def cluster():
     with EcoCluster(providers=FLEETS["one liar"], config=QUICK, name="the network") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module")
+def invitation(cluster):
+    return cluster.invite("the-owner")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +102,40 @@ def until(page, name, pattern, timeout_ms=90_000):
     return shown(page, name).text_content()
 
 
+def until_same(page, wanted, found, timeout_s=60):
+    """Wait until two texts agree, both looked at anew."""
+    deadline_s = time.monotonic() + timeout_s
+    while wanted() != found():
+        assert time.monotonic() < deadline_s, (wanted(), found())
+        page.wait_for_timeout(300)
+
+
+def points(mpt):
+    """Points as the panel shows them."""
+    whole = mpt / 1000
+    decimals = 3 if whole < 1 else 2 if whole < 10 else 1 if whole < 100 else 0
+    text = f"{whole:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def spent_mpt(cluster, job):
+    engine = open_database(f"sqlite:///{cluster.data_directory / 'coordinator.sqlite'}")
+    try:
+        return Ledger(engine).job_totals(JobId(job)).spent_mpt
+    finally:
+        engine.dispose()
+
+
+def earned_mpt(cluster, owner):
+    # Not by the cluster's own loop, which must not run in the browser's thread.
+    engine = open_database(f"sqlite:///{cluster.data_directory / 'coordinator.sqlite'}")
+    try:
+        ids = {each.id for each in Registry(engine).providers() if each.owner == owner}
+        return sum(t.posted_mpt for t in Ledger(engine).provider_totals() if t.provider in ids)
+    finally:
+        engine.dispose()
+
+
 def test_a_network_with_a_liar_is_shown_and_a_job_cancelled(new_page, lab, cluster, artefacts):
     page = open_lab(new_page, lab, width=1280, height=1100)
     assert "No coordinator yet" in shown(page, "no-coordinator").text_content()
@@ -112,23 +156,78 @@ def test_a_network_with_a_liar_is_shown_and_a_job_cancelled(new_page, lab, clust
     until(page, "job-caught", r"mallory", 120_000)
     page.screenshot(path=artefacts / "panel-light.png")
 
-    # What is shown is what the books say.
-    (mallory,) = [p for p in cluster.providers if p["owner"] == "mallory"]
-    line = page.locator("#eco-dask-panel [data-eco-owner=mallory]")
-    assert f"{mallory['posted_mpt']}" == "0" or "points" in line.text_content()
-
     # Cancelling asks first.
     page.click("#eco-dask-panel [data-eco=cancel]")
     page.click(".jp-Dialog button.jp-mod-warn")
     until(page, "job-state", r"^cancelled$")
     assert page.locator("#eco-dask-panel [data-eco=cancel]").count() == 0
+    assert page.locator("#eco-dask-panel [data-eco=error]").count() == 0
+
+    # What is shown is what the books say.
+    key = job.get_attribute("data-eco-job")
+    until_same(
+        page,
+        lambda: f"{points(spent_mpt(cluster, key))} of 500 points",
+        lambda: shown(page, "job-spent").text_content(),
+    )
+    for owner in ("ann", "bob", "mallory"):
+        line = page.locator(f"#eco-dask-panel [data-eco-owner={owner}]")
+        until_same(
+            page,
+            lambda owner=owner: f"{owner}{points(earned_mpt(cluster, owner))} points",
+            lambda line=line: line.locator(".eco-Row").first.text_content(),
+        )
     page.screenshot(path=artefacts / "panel-cancelled.png")
+
+
+def test_code_is_written_into_the_notebook_in_front(new_page, lab, cluster):
+    page = open_lab(new_page, lab)
+    until(page, "providers", r"^5$")
+    open_notebook(page, lab, "empty.ipynb", "")
+    page.click("#eco-dask-panel [data-eco=insert]")
+    page.wait_for_function(
+        "(address) => window.jupyterapp.shell.currentWidget.content.widgets.some("
+        'cell => cell.model.sharedModel.source.includes(`Client("${address}")`))',
+        arg=cluster.scheduler_address,
+    )
+
+
+def test_this_machine_is_lent_and_paused_from_the_panel(
+    new_page, lab, cluster, invitation, artefacts
+):
+    page = open_lab(new_page, lab, width=1280, height=1100)
+    page.click("#eco-dask-panel [aria-controls=eco-machine-body]")
+    page.fill("#eco-dask-panel [data-eco=join-link]", invitation)
+    page.fill("#eco-dask-panel [data-eco=machine-slots]", "1")
+    page.click("#eco-dask-panel [data-eco=share]")
+    until(page, "machine-state", r"waiting|working")
+    page.click("#eco-dask-panel [data-eco=order-pause]")
+    until(page, "machine-state", r"^paused$")
+    page.evaluate("() => { document.querySelector('.eco-Panel-scroll').scrollTop = 1e6; }")
+    page.screenshot(path=artefacts / "panel-machine.png")
+    page.click("#eco-dask-panel [data-eco=order-run]")
+    until(page, "machine-state", r"waiting|working")
+    page.click("#eco-dask-panel [data-eco=unshare]")
+    page.wait_for_selector("#eco-dask-panel [data-eco=share]", timeout=60_000)
+    secret = invitation.rpartition("/")[2].split(".")[1]
+    assert secret not in page.content()
+
+
+def test_a_network_is_started_and_stopped_from_the_panel(new_page, lab):
+    page = open_lab(new_page, lab)
+    page.click("#eco-dask-panel [data-eco=new-cluster]")
+    page.fill(".jp-Dialog input", "2")
+    page.click(".jp-Dialog button.jp-mod-accept")
+    until(page, "providers", r"^3$", 120_000)
+    page.click("#eco-dask-panel [data-eco=forget]")
+    page.click(".jp-Dialog button.jp-mod-warn")
+    until(page, "providers", r"^[56]$")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_rest_of_the_panel(new_page, lab, cluster, dark, artefacts):
     page = open_lab(new_page, lab, dark=dark, width=1280, height=1100)
-    until(page, "providers", r"^5$")
+    until(page, "providers", r"^[56]$")
     page.click("#eco-dask-panel [aria-controls=eco-machine-body]")
     page.click("#eco-dask-panel [data-eco=add]")
     page.evaluate("() => { document.querySelector('.eco-Panel-scroll').scrollTop = 1e6; }")
