@@ -63,8 +63,6 @@ def open_lab(new_page, lab, *, dark=False, **size):
     page.wait_for_selector("#jp-main-dock-panel", timeout=90_000)
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
     page.evaluate("() => window.jupyterapp.restored")
-    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-    run(page, "apputils:change-theme", {"theme": theme})
     page.click('.jp-SideBar [data-id="eco-dask-panel"]')
     return page
 

@@ -115,6 +115,10 @@ class JupyterServer:
         folder.mkdir(parents=True)
         off = {"@jupyterlab/apputils-extension:announcements": True}
         (folder / "page_config.json").write_text(json.dumps({"disabledExtensions": off}))
+        # As dark as the browser is: a theme changed by command while all starts may fail.
+        themes = self.home / "settings" / "@jupyterlab" / "apputils-extension"
+        themes.mkdir(parents=True)
+        (themes / "themes.jupyterlab-settings").write_text(json.dumps({"adaptive-theme": True}))
         (self.home / "extensions").mkdir()
         (self.home / "extensions" / "eco-dask").symlink_to(EXTENSION)
 
