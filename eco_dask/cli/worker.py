@@ -104,7 +104,7 @@ _MEMORY_SHARE = 0.8
 @click.option(
     "--page-port",
     type=click.IntRange(0, 65535),
-    default=0,
+    default=None,
     help="Port of your page on this machine; 0 for any free one.",
 )
 @click.option(
@@ -127,7 +127,7 @@ def worker(
     sandbox: str | None,
     trust: bool,
     rotate_key: bool,
-    page_port: int,
+    page_port: int | None,
     service: str | None,
     die_with_parent: bool,
     log_level: str,
@@ -161,7 +161,9 @@ def worker(
     if trust:
         chosen["eco-dask.worker.sandbox.trust-recruiters"] = True
     # Whoever starts it as a child is no owner who sits here, as in EcoCluster.
-    owned = None if die_with_parent else Owned(_home(folder), page_port)
+    # Children of a cluster have no owner to look after them, unless their parent asks for a page.
+    alone = page_port is not None or not die_with_parent
+    owned = Owned(_home(folder), page_port or 0) if alone else None
     try:
         if owned is not None:
             owned.settings.follow()

@@ -23,6 +23,7 @@ LINK_FILE, LOG_FILE = "jupyter-machine-link", "jupyter-machine.log"
 _LINES_SHOWN, _TAIL_BYTES = 12, 16_384
 #: Exit status of a provider that the gateway refuses (``eco_dask.cli.worker.EXIT_REFUSED``).
 _REFUSED = 77
+_PAGE_TOKEN = re.compile(r"(https?://[^\s#]+)#\S*")
 _PROVIDER = re.compile(r"provider ([A-Za-z0-9_-]{8,80})")
 
 
@@ -75,7 +76,8 @@ class Machine:
         self._log.unlink(missing_ok=True)
         self._child = Child(
             "eco_dask.cli.worker",
-            [*offer.arguments(), *self._arguments],
+            # The page is how it is looked after, by the panel as well.
+            [*offer.arguments(), "--page-port", "0", *self._arguments],
             # In the environment, as every user of a machine sees all processes' arguments.
             environment={LINK_VARIABLE: str(link)},
             log_path=self._log,
@@ -157,6 +159,8 @@ class Machine:
             head = file.read(1024)
             file.seek(max(len(head), self._log.stat().st_size - _TAIL_BYTES))
             text = (head + file.read()).decode("utf-8", "replace")
+        # The page's address comes with its token.
+        text = _PAGE_TOKEN.sub(r"\1", text)
         secret = self._secret()
         return [line.replace(secret, "...") if secret else line for line in text.splitlines()]
 

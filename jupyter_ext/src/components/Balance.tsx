@@ -114,8 +114,8 @@ function Baseline({ found }: { found: IBaseline }): JSX.Element {
     ? trans.__('%1 more here (%2)', format.energy(-found.saved_uj), shown)
     : trans.__('%1 less here (%2)', format.energy(found.saved_uj), shown);
   return (
-    <div title={trans.__('Estimate for the same work elsewhere, with its range')}>
-      <dt>{found.name}</dt>
+    <div title={trans.__('Estimate (%1) for the same work in a cloud, and its range', found.name)}>
+      <dt>{trans.__('Cloud')}</dt>
       <dd data-eco="baseline">{saved}</dd>
     </div>
   );
