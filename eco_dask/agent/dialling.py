@@ -18,6 +18,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from eco_dask.agent.energy import EnergyPlan
 from eco_dask.agent.toll import Toll
+from eco_dask.agent.trimming import trim
 from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
 from eco_dask.providers.benchmark import SIZE_MAX, run_benchmark
@@ -135,6 +136,8 @@ class Connection:
                     run = await asyncio.to_thread(
                         run_benchmark, seed, steps, size, time.perf_counter, time.process_time
                     )
+                    # Its matrices are gone, and an idle agent should be small.
+                    trim()
                     self.say(m.BenchmarkDone(tuple(run.digests), run.elapsed_s, run.cpu_s))
                 case m.Welcome():
                     return message
