@@ -24,6 +24,8 @@ from eco_dask.dashboard.pages.parts import Card, Part
 
 _BAR_PX: Final = 26
 _LEGEND_PX: Final = 30
+#: Of labels, in radians.
+_SLANT: Final = 0.5
 
 
 class Bars(Part):
@@ -168,6 +170,8 @@ class Distribution(Part):
         drawing.y_range.start = 0
         drawing.xgrid.visible = False
         drawing.xaxis.major_tick_in = 0
+        # Bounds near 1 need many digits: upright, they would cover one another.
+        drawing.xaxis.major_label_orientation = _SLANT
         number_axis(drawing.yaxis, "owners")
         bars = drawing.vbar(x="label", top="owners", width=0.85, color=BLUE, source=self.source)
         add_tooltips(
