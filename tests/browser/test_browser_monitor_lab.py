@@ -24,6 +24,8 @@ from eco_dask.cluster import ProviderSpec
 from eco_dask.display.figures import JOBS_MAX, jobs, sections
 
 TASKS = 40
+# A busy machine starts runners, and loads pages, in more than the usual five seconds.
+expect.set_options(timeout=1000 * PATIENCE_S)
 CONNECT = """\
 import time
 from dask.distributed import Client
