@@ -47,7 +47,11 @@ class Owned:
 
     async def run(self, agent: Agent, rule: RunnerRule, stop: asyncio.Event) -> None:
         """Look after an agent until cancelled."""
-        senses = Senses(agent.runner_pids, lambda: agent.diary.transferred_bytes)
+        senses = Senses(
+            agent.runner_pids,
+            lambda: agent.diary.transferred_bytes,
+            offers_gpu=agent.sandbox.gpu,
+        )
         conduct = Conduct(agent, self.settings, rule, senses, stop.set)
         page = LocalPage(
             self._home, conduct, self.settings, lambda: state_of(agent, conduct), self._port

@@ -20,7 +20,8 @@ from eco_dask.host.presence import PresenceRule, Sight
 _METERED_S, _BATTERY_S, _HEAT_S = 60.0, 5.0, 5.0
 #: Shortest span of which a load is told.
 _LOAD_S = 1.0
-_GPU_PERCENT = 10
+#: Of the GPU's time, what counts as use, and the span that is looked at.
+_GPU_PERCENT, _GPU_S = 10, 5.0
 
 
 class Senses:
@@ -34,6 +35,8 @@ class Senses:
         Bytes up and down today.
     at_desk : Desk, optional
         Who sits there.
+    offers_gpu : bool
+        Whether tasks may use the GPU: who lends none does not mind who uses it.
     """
 
     def __init__(
@@ -41,10 +44,13 @@ class Senses:
         pids: Callable[[], Iterable[int]],
         transferred_bytes: Callable[[], int],
         at_desk: Desk | None = None,
+        *,
+        offers_gpu: bool = True,
     ) -> None:
         self._pids = pids
         self._transferred_bytes = transferred_bytes
         self._desk = at_desk or desk()
+        self._offers_gpu = offers_gpu
         self._times = HostTimes(pids)
         self._last: tuple[float, CpuTimesNs] | None = None
         self._load: float | None = None
@@ -64,7 +70,9 @@ class Senses:
             if rule.on_metered
             else self._keep("metered", _METERED_S, self._desk.metered),
             programs=running_programs() if rule.programs else frozenset(),
-            gpu_used=None if rule.gpu_shared else gpu_used(frozenset(self._pids())),
+            gpu_used=gpu_used(frozenset(self._pids()))
+            if self._offers_gpu and not rule.gpu_shared
+            else None,
             transferred_bytes=self._transferred_bytes(),
             utc_offset_s=float(time.localtime().tm_gmtoff),
         )
@@ -118,18 +126,16 @@ def gpu_used(ours: frozenset[int]) -> bool | None:
     import pynvml
 
     try:
+        # Counted by the library: after the first time it costs nothing.
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            since_us = int((time.time() - _BATTERY_S) * 1e6)
+            since_us = int((time.time() - _GPU_S) * 1e6)
             for sample in _gpu_samples(handle, since_us):
                 if sample.smUtil >= _GPU_PERCENT and not _is_ours(sample.pid, ours):
                     return True
-    finally:
-        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return None
     return False
 
 

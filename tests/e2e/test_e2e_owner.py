@@ -107,6 +107,15 @@ def test_a_listed_program_pauses_it_without_a_restart(lent: Lent, client: Client
     until(lambda: lent.state["state"] == "waiting", "it goes on", 20)
 
 
+def test_a_day_s_transfer_that_is_used_up_pauses_it(lent: Lent, client: Client) -> None:
+    assert lent.state["performance"]["up_bytes_today"] > 100
+    assert lent.say("config", "set", "transfer.per-day", "100 B").returncode == 0
+    until(lambda: lent.state["state"] == "paused", "it pauses", 20)
+    assert [reason["code"] for reason in lent.state["reasons"]] == ["transfer"]
+    assert lent.say("config", "unset", "transfer.per-day").returncode == 0
+    until(lambda: lent.state["state"] == "waiting", "it goes on", 20)
+
+
 def test_a_long_pause_gives_the_task_back(lent: Lent, client: Client) -> None:
     assert lent.say("config", "set", "presence.give-back-after", "0 s").returncode == 0
     future = busy(client, 2.0)

@@ -20,7 +20,7 @@ from eco_dask.host.desk_linux import LinuxDesk, X11Idle
 from eco_dask.host.desk_macos import MacDesk
 from eco_dask.host.desk_windows import WindowsDesk
 from eco_dask.host.presence import PresenceRule
-from eco_dask.host.senses import Senses
+from eco_dask.host.senses import Senses, gpu_used
 
 
 def says(answers: dict[str, str]):
@@ -164,3 +164,51 @@ def test_a_listed_program_is_seen_and_others_load_is_not_our_own() -> None:
     assert ours > 0
     assert 0 <= seen.other_load <= 1.1 - ours
     assert seen.idle_s == math.inf
+
+
+class Nvml:
+    """A driver with one GPU and what its processes did of late."""
+
+    NVMLError = OSError
+
+    def __init__(self, *samples: tuple[int, int], works: bool = True) -> None:
+        self.samples = [SimpleNamespace(pid=pid, smUtil=percent) for pid, percent in samples]
+        self.works = works
+
+    def nvmlInit(self) -> None:
+        if not self.works:
+            raise OSError("no driver")
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 1
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+        return index
+
+    def nvmlDeviceGetProcessUtilization(self, handle: int, since_us: int) -> list:
+        return self.samples
+
+
+@pytest.mark.parametrize(
+    ("samples", "used"),
+    [([], False), ([("other", 90)], True), ([("other", 3)], False), ([("ours", 99)], False)],
+)
+def test_the_gpu_is_used_by_whom_it_is_not_lent_to(monkeypatch, samples, used) -> None:
+    me = os.getpid()
+    pids = {"ours": me, "other": os.getppid()}
+    nvml = Nvml(*((pids[who], percent) for who, percent in samples))
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert gpu_used(frozenset({me})) is used
+
+
+def test_without_a_driver_the_gpu_s_use_is_unknown(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml(works=False))
+    assert gpu_used(frozenset()) is None
+
+
+def test_who_lends_no_gpu_does_not_mind_who_uses_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml((os.getppid(), 99)))
+    at_desk = LinuxDesk(says({}), {}, list)
+    for offers, used in ((True, True), (False, None)):
+        senses = Senses(lambda: (), lambda: 0, at_desk, offers_gpu=offers)
+        assert senses.look(PresenceRule()).gpu_used is used
