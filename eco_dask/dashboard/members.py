@@ -12,9 +12,9 @@ from typing import Any, Final
 from sqlalchemy import case, func, select
 
 from eco_dask.dashboard.model import Strike
+from eco_dask.ledger.member_tables import providers, strikes
 from eco_dask.providers.records import ProviderRecord
 from eco_dask.providers.registry import Registry
-from eco_dask.providers.registry_tables import providers, strikes
 from eco_dask.text import clean
 
 #: Strikes that are listed, the latest.

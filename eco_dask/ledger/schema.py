@@ -10,6 +10,7 @@ import io
 from sqlalchemy import Connection, insert, inspect, select
 
 from eco_dask.errors import ConfigurationError
+from eco_dask.ledger import member_tables  # noqa: F401  completes the metadata
 from eco_dask.ledger.tables import SCHEMA_VERSION, metadata, schema_version
 
 #: Alembic's own table; databases of the first schema have none.

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever older code could misread the tables.
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 metadata = MetaData()
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from eco_dask.errors import RegistrationError
+from eco_dask.ledger.member_tables import invites
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.records import Role
-from eco_dask.providers.registry_tables import invites
 from eco_dask.types import OwnerId
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, delete, func, insert, select, update
 
 from eco_dask.ledger.database import writing
-from eco_dask.providers.registry_tables import incidents
+from eco_dask.ledger.member_tables import incidents
 from eco_dask.text import clean
 
 #: Rows kept; the oldest leave.

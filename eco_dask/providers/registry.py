@@ -15,19 +15,18 @@ from sqlalchemy.exc import IntegrityError
 
 from eco_dask.errors import RegistrationError
 from eco_dask.ledger.database import writing
+from eco_dask.ledger.member_tables import (
+    invites,
+    owners,
+    providers,
+    strikes,
+)
 from eco_dask.providers.admission import judge_invite, spend_invite
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.identity import provider_id_of
 from eco_dask.providers.incidents import IncidentLog
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.records import ProviderRecord, Role, Strike, check_owner
-from eco_dask.providers.registry_tables import (
-    invites,
-    owners,
-    providers,
-    registry_metadata,
-    strikes,
-)
 from eco_dask.providers.succession import refuse_retired, rotate_key
 from eco_dask.text import clean
 from eco_dask.types import OwnerId, ProviderId
@@ -47,7 +46,7 @@ class Registry:
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        From :func:`eco_dask.ledger.database.open_database`; missing tables are created.
+        From :func:`eco_dask.ledger.database.open_database`.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -56,8 +55,6 @@ class Registry:
         self.database = engine
         #: What strangers tried.
         self.incidents = IncidentLog(engine)
-        with writing(engine) as connection:
-            registry_metadata.create_all(connection)
 
     def invite(
         self,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from eco_dask.errors import RegistrationError
 from eco_dask.ledger.database import writing
-from eco_dask.providers.registry_tables import providers, retired_keys
+from eco_dask.ledger.member_tables import providers, retired_keys
 from eco_dask.types import ProviderId
 
 

@@ -9,13 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from sqlalchemy import (
-    Column,
-    Double,
     Engine,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
     insert,
     select,
     update,
@@ -23,37 +17,10 @@ from sqlalchemy import (
 
 from eco_dask.errors import ConfigurationError, RegistrationError
 from eco_dask.ledger.database import writing
+from eco_dask.ledger.member_tables import recruiter_certificates, recruiter_links
 from eco_dask.providers.invite import Invite
 from eco_dask.recruiters.authority import Issued, check_recruiter
 from eco_dask.text import clean
-
-_metadata = MetaData()
-
-_links = Table(
-    "recruiter_links",
-    _metadata,
-    Column("id", Text, primary_key=True),
-    # Only the hash: who reads the database cannot recruit with it.
-    Column("secret_hash", LargeBinary, nullable=False),
-    Column("recruiter", Text, nullable=False),
-    #: What the recruiter's client dials.
-    Column("scheduler", Text, nullable=False),
-    Column("days", Double, nullable=False),
-    Column("created_at_s", Double, nullable=False),
-    Column("expires_at_s", Double, nullable=False),
-    Column("used_at_s", Double),
-)
-
-_certificates = Table(
-    "recruiter_certificates",
-    _metadata,
-    Column("serial", Text, primary_key=True),
-    Column("recruiter", Text, nullable=False),
-    Column("issued_at_s", Double, nullable=False),
-    Column("expires_at_s", Double, nullable=False),
-    Column("revoked_at_s", Double),
-    Column("revoked_reason", Text, default="", nullable=False),
-)
 
 _REASON_CHARS_MAX = 500
 
@@ -82,12 +49,10 @@ class RecruiterCertificate:
 
 
 class Roll:
-    """Recruiters in the coordinator's database; missing tables are created."""
+    """Recruiters in the coordinator's database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        with writing(engine) as connection:
-            _metadata.create_all(connection)
 
     def invite(self, grant: Grant, at_s: float, expires_at_s: float) -> str:
         """Make a link's one-time word, "ID.SECRET"; only the hash of the secret is kept.
@@ -101,7 +66,7 @@ class Roll:
         invite = Invite.draw()
         with writing(self._engine) as connection:
             connection.execute(
-                insert(_links).values(
+                insert(recruiter_links).values(
                     id=invite.id,
                     secret_hash=invite.secret_hash(),
                     recruiter=grant.recruiter,
@@ -129,7 +94,7 @@ class Roll:
         """
         offered = Invite.parse(word)
         with self._engine.connect() as connection:
-            query = select(_links).where(_links.c.id == offered.id)
+            query = select(recruiter_links).where(recruiter_links.c.id == offered.id)
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise RegistrationError("invite-unknown", f"no link {offered.id} is known here")
@@ -140,8 +105,8 @@ class Roll:
         with writing(self._engine) as connection:
             # Test and set in one statement: of two that come at once, one finds it spent.
             taken = connection.execute(
-                update(_links)
-                .where(_links.c.id == offered.id, _links.c.used_at_s.is_(None))
+                update(recruiter_links)
+                .where(recruiter_links.c.id == offered.id, recruiter_links.c.used_at_s.is_(None))
                 .values(used_at_s=at_s)
             )
             if taken.rowcount != 1:
@@ -156,7 +121,7 @@ class Roll:
         """Note a certificate that was issued."""
         with writing(self._engine) as connection:
             connection.execute(
-                insert(_certificates).values(
+                insert(recruiter_certificates).values(
                     serial=issued.serial,
                     recruiter=recruiter,
                     issued_at_s=at_s,
@@ -166,7 +131,7 @@ class Roll:
 
     def certificates(self) -> tuple[RecruiterCertificate, ...]:
         """Return all certificates, the latest first."""
-        c = _certificates.c
+        c = recruiter_certificates.c
         columns = (
             c.serial, c.recruiter, c.issued_at_s, c.expires_at_s, c.revoked_at_s, c.revoked_reason,
         )  # fmt: skip
@@ -182,15 +147,15 @@ class Roll:
         ConfigurationError
             Nobody of that name recruits here.
         """
-        c, links = _certificates.c, _links.c
+        c, links = recruiter_certificates.c, recruiter_links.c
         with writing(self._engine) as connection:
             certificates = connection.execute(
-                update(_certificates)
+                update(recruiter_certificates)
                 .where(c.recruiter == recruiter, c.revoked_at_s.is_(None))
                 .values(revoked_at_s=at_s, revoked_reason=clean(reason, _REASON_CHARS_MAX))
             ).rowcount
             unused = connection.execute(
-                update(_links)
+                update(recruiter_links)
                 .where(links.recruiter == recruiter, links.used_at_s.is_(None))
                 .values(used_at_s=at_s)
             ).rowcount
@@ -203,6 +168,8 @@ class Roll:
 
     def revoked(self) -> frozenset[str]:
         """Return the serial numbers of all revoked certificates."""
-        query = select(_certificates.c.serial).where(_certificates.c.revoked_at_s.is_not(None))
+        query = select(recruiter_certificates.c.serial).where(
+            recruiter_certificates.c.revoked_at_s.is_not(None)
+        )
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(query))

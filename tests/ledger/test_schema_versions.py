@@ -11,6 +11,13 @@ from sqlalchemy import select, text, update
 
 from eco_dask.errors import ConfigurationError
 from eco_dask.ledger.database import open_database, writing
+from eco_dask.ledger.member_tables import (
+    incidents,
+    owners,
+    recruiter_certificates,
+    recruiter_links,
+    retired_keys,
+)
 from eco_dask.ledger.tables import (
     SCHEMA_VERSION,
     declarations,
@@ -48,10 +55,44 @@ CREATE TABLE receipts (
 CREATE INDEX receipts_by_owner ON receipts (owner, seq);
 CREATE INDEX receipts_by_provider ON receipts (provider, seq);
 CREATE INDEX receipts_by_job ON receipts (job, seq);
+CREATE TABLE owners (name TEXT NOT NULL, created_at_s DOUBLE NOT NULL, PRIMARY KEY (name));
+CREATE TABLE invites (
+    id TEXT NOT NULL, secret_hash BLOB NOT NULL, owner TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('provider', 'trusted')), uses_max INTEGER NOT NULL,
+    uses INTEGER NOT NULL CHECK (uses <= uses_max), created_at_s DOUBLE NOT NULL,
+    expires_at_s DOUBLE, PRIMARY KEY (id), FOREIGN KEY(owner) REFERENCES owners (name));
+CREATE TABLE providers (
+    id TEXT NOT NULL, public_key BLOB NOT NULL, owner TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('provider', 'trusted')), invite TEXT NOT NULL,
+    enrolled_at_s DOUBLE NOT NULL, seen_at_s DOUBLE, score DOUBLE, capability JSON NOT NULL,
+    revoked BOOLEAN NOT NULL, revoked_reason TEXT NOT NULL, revoked_at_s DOUBLE,
+    PRIMARY KEY (id), UNIQUE (public_key), FOREIGN KEY(owner) REFERENCES owners (name),
+    FOREIGN KEY(invite) REFERENCES invites (id));
+CREATE INDEX providers_by_owner ON providers (owner);
+CREATE TABLE strikes (
+    seq INTEGER NOT NULL, provider TEXT NOT NULL, reason TEXT NOT NULL, at_s DOUBLE NOT NULL,
+    PRIMARY KEY (seq), FOREIGN KEY(provider) REFERENCES providers (id));
+CREATE INDEX strikes_by_provider ON strikes (provider);
+INSERT INTO owners VALUES ('ada', 1.0);
 INSERT INTO schema_version VALUES (1);
 INSERT INTO receipts VALUES
     (1, 'g/1.0', 'g/1', 'j', 'sum', 'p', 'o', 'agreed', 1.0, 1.0, 1.0, 7, 5.0, x'00');
 """
+
+
+#: What the first schema did not have.
+LATER = (
+    declarations,
+    energy,
+    incidents,
+    job_records,
+    recruiter_certificates,
+    recruiter_links,
+    reputations,
+    retired_keys,
+    series,
+    tokens,
+)
 
 
 @pytest.fixture
@@ -67,7 +108,7 @@ def as_of_the_first(url: str) -> None:
     """Take a new database back to the first schema."""
     engine = open_database(url)
     with writing(engine) as connection:
-        for table in (declarations, energy, job_records, reputations, series, tokens):
+        for table in LATER:
             table.drop(connection)
         connection.execute(text("DROP INDEX receipts_by_ballot"))
         connection.execute(text("DROP TABLE alembic_version"))
@@ -86,6 +127,7 @@ def test_a_database_of_the_first_schema_becomes_one_of_the_latest(first: str) ->
     with engine.connect() as connection:
         assert connection.execute(select(schema_version.c.version)).scalar_one() == SCHEMA_VERSION
         assert connection.execute(select(receipts.c.amount_mpt)).scalar_one() == 7
+        assert connection.execute(select(owners.c.name)).scalar_one() == "ada"
     engine.dispose()
 
 

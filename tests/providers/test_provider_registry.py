@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, select
 
 import eco_dask.types
 from eco_dask.errors import RegistrationError
 from eco_dask.ledger.database import open_database
+from eco_dask.ledger.tables import metadata
 from eco_dask.providers.capability import Capability
 from eco_dask.providers.identity import provider_id_of
 from eco_dask.providers.registry import Registry
-from eco_dask.providers.registry_tables import registry_metadata
 from eco_dask.types import ProviderId
 
 REPOSITORY = Path(eco_dask.types.__file__).parents[1]
@@ -48,9 +48,9 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'books.sqlite'}"
 
 
-@pytest.fixture(params=["opened by the ledger", "plain"])
-def engine(request: pytest.FixtureRequest, url: str) -> Iterator[Engine]:
-    engine = create_engine(url) if request.param == "plain" else open_database(url)
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = open_database(url)
     yield engine
     engine.dispose()
 
@@ -64,7 +64,7 @@ def content(engine: Engine) -> dict[str, list[Any]]:
     with engine.connect() as connection:
         return {
             table.name: sorted(map(repr, connection.execute(select(table))))
-            for table in registry_metadata.sorted_tables
+            for table in metadata.sorted_tables
         }
 
 

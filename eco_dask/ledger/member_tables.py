@@ -1,11 +1,11 @@
-"""The tables of the registry: who invited whom, and what became of them.
+"""The tables of who belongs here: providers and their owners, recruiters, and who was kept out.
+
+What changes here needs a migration, as in :mod:`eco_dask.ledger.tables`.
 
 owners <--owner-- invites        owners <--owner-- providers <--provider-- strikes
 """
 
 from __future__ import annotations
-
-from typing import Final
 
 from sqlalchemy import (
     JSON,
@@ -17,25 +17,24 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
 )
 
-registry_metadata: Final = MetaData()
+from eco_dask.ledger.tables import metadata
 
 _ROLE = "role IN ('provider', 'trusted')"
 
 owners = Table(
     "owners",
-    registry_metadata,
+    metadata,
     Column("name", Text, primary_key=True),
     Column("created_at_s", Double, nullable=False),
 )
 
 invites = Table(
     "invites",
-    registry_metadata,
+    metadata,
     Column("id", Text, primary_key=True),
     # Only the hash: who reads the database cannot join with it.
     Column("secret_hash", LargeBinary, nullable=False),
@@ -50,7 +49,7 @@ invites = Table(
 
 providers = Table(
     "providers",
-    registry_metadata,
+    metadata,
     Column("id", Text, primary_key=True),
     Column("public_key", LargeBinary, nullable=False, unique=True),
     Column("owner", Text, ForeignKey(owners.c.name), nullable=False),
@@ -69,7 +68,7 @@ providers = Table(
 #: Keys that others have followed: whoever stole one cannot use it any more.
 retired_keys = Table(
     "retired_keys",
-    registry_metadata,
+    metadata,
     Column("public_key", LargeBinary, primary_key=True),
     Column("provider", Text, ForeignKey(providers.c.id), nullable=False),
     Column("retired_at_s", Double, nullable=False),
@@ -78,7 +77,7 @@ retired_keys = Table(
 #: What was tried by who never joined.
 incidents = Table(
     "incidents",
-    registry_metadata,
+    metadata,
     Column("address", Text, primary_key=True),
     Column("reason", Text, primary_key=True),
     Column("count", Integer, nullable=False),
@@ -88,10 +87,36 @@ incidents = Table(
 
 strikes = Table(
     "strikes",
-    registry_metadata,
+    metadata,
     Column("seq", Integer, primary_key=True),
     Column("provider", Text, ForeignKey(providers.c.id), nullable=False),
     Column("reason", Text, nullable=False),
     Column("at_s", Double, nullable=False),
     Index("strikes_by_provider", "provider"),
+)
+
+recruiter_links = Table(
+    "recruiter_links",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Only the hash: who reads the database cannot recruit with it.
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("recruiter", Text, nullable=False),
+    #: What the recruiter's client dials.
+    Column("scheduler", Text, nullable=False),
+    Column("days", Double, nullable=False),
+    Column("created_at_s", Double, nullable=False),
+    Column("expires_at_s", Double, nullable=False),
+    Column("used_at_s", Double),
+)
+
+recruiter_certificates = Table(
+    "recruiter_certificates",
+    metadata,
+    Column("serial", Text, primary_key=True),
+    Column("recruiter", Text, nullable=False),
+    Column("issued_at_s", Double, nullable=False),
+    Column("expires_at_s", Double, nullable=False),
+    Column("revoked_at_s", Double),
+    Column("revoked_reason", Text, default="", nullable=False),
 )
