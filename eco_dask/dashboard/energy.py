@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import func, select
 
@@ -75,7 +75,10 @@ class EnergyBooks:
         self.providers = _by_name(self._ledger.energy_totals("provider"))
         self.owners = _by_name(self._ledger.energy_totals("owner"))
         totals = self._ledger.energy_totals("network").get(NETWORK) or EnergyTotals()
-        self.all = replace(whole(totals, work_units), watts_by_tier=self._watts(at_s))
+        parts = {f"{it.value}_uj": uj for it, uj in self._ledger.energy_by_purpose().items()}
+        self.all = replace(
+            whole(totals, work_units), watts_by_tier=self._watts(at_s), **cast("Any", parts)
+        )
         ended_s = time.monotonic()
         self._due_s = ended_s + max(_PAUSE_S, (ended_s - started_s) / _SHARE_MAX)
 

@@ -1,6 +1,7 @@
 """Sums of energy by job, provider, owner and network, made by the database.
 
 energy ⋈ receipts ──job_energy──────► JobEnergy(useful, verification, wasted, coordination)
+                  ──energy_by_purpose► the same of all jobs together
                   ──energy_totals───► EnergyTotals by provider, by owner, or of all
 """
 
@@ -12,7 +13,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select
 
-from eco_dask.energy.accounts import JobEnergy, Run, RunEnd, account
+from eco_dask.energy.accounts import JobEnergy, Purpose, Run, RunEnd, account
 from eco_dask.energy.figures import EnergyFigures, total
 from eco_dask.ledger.energy_entries import as_figures
 from eco_dask.ledger.receipts import ACCEPTED_REASONS, FAULT_REASONS, ReceiptReason
@@ -108,6 +109,15 @@ def job_energy(connection: Connection, jobs: Sequence[JobId]) -> dict[JobId, Job
     }
 
 
+def energy_by_purpose(connection: Connection) -> dict[Purpose, int]:
+    """Sum up the reserved energy of all jobs by what it was for, in microjoules."""
+    found: dict[Purpose, int] = {}
+    for row in connection.execute(_runs_query()):
+        purpose = RunEnd(row.end).purpose
+        found[purpose] = found.get(purpose, 0) + int(row.reserved_uj)
+    return found
+
+
 def job_work(connection: Connection, job: JobId) -> JobWork:
     """Sum up the size of a job's accepted tasks."""
     wanted = and_(
@@ -188,13 +198,15 @@ def work_done(connection: Connection, by: Group, since_s: float | None = None) -
     }
 
 
-def _runs_query(jobs: Sequence[JobId]) -> Any:
+def _runs_query(jobs: Sequence[JobId] | None = None) -> Any:
+    """Sums by job and end, of some jobs or all."""
+    wanted = [energy.c.job.in_(jobs)] if jobs is not None else []
     with_receipt = energy.join(receipts, receipts.c.lease == energy.c.id)
     first = (
         select(receipts.c.ballot, func.min(receipts.c.seq).label("seq"))
         .select_from(with_receipt)
         .where(
-            energy.c.job.in_(jobs),
+            *wanted,
             energy.c.purpose == "vote",
             energy.c.unknown.is_(None),
             receipts.c.reason.in_(ACCEPTED_REASONS),
@@ -209,7 +221,7 @@ def _runs_query(jobs: Sequence[JobId]) -> Any:
     return (
         select(energy.c.job, end, *_CLASS, *(func.sum(energy.c[it]).label(it) for it in _SUMMED))
         .select_from(source)
-        .where(energy.c.job.in_(jobs), energy.c.unknown.is_(None))
+        .where(*wanted, energy.c.unknown.is_(None))
         .group_by(energy.c.job, end, *_CLASS)
     )
 

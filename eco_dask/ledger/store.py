@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Engine, func, select
 
-from eco_dask.energy.accounts import JobEnergy
+from eco_dask.energy.accounts import JobEnergy, Purpose
 from eco_dask.energy.figures import EnergyFigures
 from eco_dask.energy.reading import Unavailable
 from eco_dask.ledger import energy_totals, journal, tables, totals
@@ -156,6 +156,11 @@ class Ledger:
         """Sum up the size of a job's accepted tasks."""
         with self._engine.connect() as connection:
             return energy_totals.job_work(connection, job)
+
+    def energy_by_purpose(self) -> dict[Purpose, int]:
+        """Give what all jobs took, by what it was for, in microjoules."""
+        with self._engine.connect() as connection:
+            return energy_totals.energy_by_purpose(connection)
 
     def energy_totals(self, by: Group, since_s: float | None = None) -> dict[str, EnergyTotals]:
         """Sum up energy by provider or owner, or of all; since a Unix time in seconds."""

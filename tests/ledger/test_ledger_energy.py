@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ledger_examples import receipt
 
+from eco_dask.energy.accounts import Purpose
 from eco_dask.energy.carbon import CarbonRange
 from eco_dask.energy.figures import EnergyFigures, total
 from eco_dask.energy.reading import Tier, Unavailable
@@ -153,6 +154,19 @@ def test_every_way_to_sum_gives_the_same_microjoules(ledger: Ledger) -> None:
         assert sum(it.runs for it in sums) == 40
 
 
+def test_the_networks_energy_by_purpose_is_the_sum_over_its_jobs(ledger: Ledger) -> None:
+    runs = [("a", ReceiptReason.AGREED), ("b", ReceiptReason.AGREED), ("c", ReceiptReason.EXPIRED)]
+    for job in ("job-1", "job-2"):
+        named = [(f"{job}/{lease}", reason) for lease, reason in runs]
+        ledger.take_energy([entry(lease, 10, job=JobId(job)) for lease, _ in named])
+        ledger.take_energy([own_work(5, f"gateway/own/{job}")])
+        ballot = BallotId(job)
+        ledger.apply([], [receipt(lease, ballot=ballot, reason=it) for lease, it in named])
+    assert ledger.energy_by_purpose() == {
+        Purpose.USEFUL: 20, Purpose.VERIFICATION: 20, Purpose.WASTED: 20, Purpose.COORDINATION: 10,
+    }  # fmt: skip
+
+
 def test_a_coordinators_own_work_counts_for_the_network_and_no_owner(ledger: Ledger) -> None:
     ledger.take_energy([entry(uj=10), own_work(5)])
     assert ledger.energy_totals("network")[NETWORK].figures == figures(10) + figures(5)
@@ -189,6 +203,7 @@ def test_the_size_of_a_job_counts_each_accepted_task_once(ledger: Ledger) -> Non
 def test_an_empty_ledger_knows_of_no_energy(ledger: Ledger) -> None:
     assert ledger.job_energy([JOB])[JOB].all is None
     assert ledger.energy_totals("network") == {}
+    assert ledger.energy_by_purpose() == {}
     assert ledger.job_work(JOB).tasks == 0
 
 
