@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -228,14 +229,18 @@ class Attacker:
         for number, message in enumerate(self._inbox):
             if isinstance(message, kinds) and where(message):
                 return self._inbox.pop(number)
+        # Other messages must not renew the patience.
+        deadline_s = time.monotonic() + self.line.patience_s
         while True:
-            frame = self.line.receive()
+            frame = self.line.receive(max(0.01, deadline_s - time.monotonic()))
             messages = decode_frame(frame, Direction.TO_PROVIDER, WireLimits())
             for number, message in enumerate(messages):
                 if isinstance(message, kinds) and where(message):
                     self._inbox += messages[number + 1 :]
                     return message
                 self._inbox.append(message)
+            if time.monotonic() > deadline_s:
+                raise Hung(f"none of {kinds} came, only {self._inbox}")
 
     def heard(self, kind: type, timeout_s: float = 0.5) -> Any:
         """Return the next message of a kind, None if none comes soon."""

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from attack_target import Target, until, works
 from attacker import MACHINE, Attacker, Closed, Line, Refusal
-from conftest import Target, until, works
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eco_dask.providers.identity import Identity

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pickle
 import select
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from attacker import Attacker
+from attack_target import Target, until, works
+from attack_tasks import product, ramp
+from attacker import PATIENCE_S, Attacker, Hung
 from blake3 import blake3
-from conftest import Target, until, works
 
 from eco_dask.errors import RemoteTaskError
 from eco_dask.sketches import sketch_encoded
@@ -38,16 +40,6 @@ def serve(attacker: Attacker, value: EncodedValue, digest: bytes | None = None) 
     """Send the bytes of a value, under its own name or another."""
     for part in split(digest or value.digest, list(value.parts()), PART_BYTES):
         attacker.say(part)
-
-
-def ramp(n: int) -> np.ndarray:
-    return np.arange(float(n))
-
-
-def product(n: int) -> np.ndarray:
-    """Give floats that honest machines may round differently."""
-    a = np.random.default_rng(n).random((n, n))
-    return a @ a.T
 
 
 # ------------------------------------------------------------------ somebody else's lease
@@ -251,11 +243,13 @@ def owner_of(attacker: Attacker) -> str:
 
 def first_fetched(pair) -> Attacker:
     """Wait until one of two is asked for its bytes."""
-    ready, _, _ = select.select([each.line.socket for each in pair], [], [], 25)
-    for each in pair:
-        if each.line.socket in ready and each.heard(m.Fetch):
-            return each
-    return first_fetched(pair)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        ready, _, _ = select.select([each.line.socket for each in pair], [], [], left_s)
+        for each in pair:
+            if each.line.socket in ready and each.heard(m.Fetch):
+                return each
+    raise Hung("nobody is asked for its bytes")
 
 
 def test_a_sketch_of_an_earlier_seed_replayed(target: Target, pair) -> None:

@@ -14,9 +14,9 @@ import cloudpickle
 import msgpack
 import pytest
 import wire_samples
+from attack_target import CANARY, Target, until
 from attacker import BINARY, PING, TEXT, Attacker, Closed, Hung, Line, frame_of, framed
 from blake3 import blake3
-from conftest import CANARY, Target, until
 
 from eco_dask.wire import messages as m
 from eco_dask.wire.layout import LAYOUTS

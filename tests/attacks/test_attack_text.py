@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from attack_target import Target
 from attacker import MACHINE, Attacker, Refusal
 from click.testing import CliRunner
-from conftest import Target
 
 from eco_dask.cli.main import eco
 from eco_dask.errors import RegistrationError, RemoteTaskError
