@@ -200,8 +200,11 @@ class Network:
                 self.seen.add((process.pid, process.create_time()))
 
     def below(self) -> Iterator[psutil.Process]:
-        """Yield this network's processes."""
-        yield from psutil.Process().children(recursive=True)
+        """Yield this network's processes, and none of others that this process started."""
+        for started in (self.coordinator, *(worker.started for worker in self.workers)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                top = psutil.Process(started.process.pid)
+                yield from (top, *top.children(recursive=True))
 
     def find(self, module: str) -> list[psutil.Process]:
         """Return the processes that run a module."""

@@ -177,7 +177,8 @@ class EcoCluster(ShownCluster):
     def dashboard_link(self) -> str:
         """Address of the dashboard, empty if there is none."""
         port = self._facts.get("dashboard_port")
-        return f"http://127.0.0.1:{port}/status" if port else ""
+        scheme = self._facts.get("dashboard_scheme", "http")
+        return f"{scheme}://127.0.0.1:{port}/status" if port else ""
 
     @property
     def providers(self) -> Any:

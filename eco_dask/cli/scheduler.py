@@ -344,6 +344,7 @@ class Coordinator:
             "fingerprint": view.fingerprint,
             "database": self._options.database,
             "dashboard_port": dashboard.port if dashboard is not None else None,
+            "dashboard_scheme": dashboard_scheme(),
             "pid": os.getpid(),
             "children": {name: child.pid for name, child in self._children.items()},
         }
@@ -364,10 +365,13 @@ class Coordinator:
 def dashboard_link(options: Options, port: int) -> str:
     """Return where a browser finds the dashboard."""
     host = (options.dashboard_address or "").rpartition(":")[0] or options.host
-    kind = (
-        "http" if dask.config.get("distributed.scheduler.dashboard.tls.cert") is None else "https"
-    )
-    return f"{kind}://{host}:{port}/status"
+    return f"{dashboard_scheme()}://{host}:{port}/status"
+
+
+def dashboard_scheme() -> str:
+    """Return what Dask's pages are served with here."""
+    certificate = dask.config.get("distributed.scheduler.dashboard.tls.cert")
+    return "http" if certificate is None else "https"
 
 
 def _free_port(host: str) -> int:

@@ -91,10 +91,11 @@ class Target:
 
     def gateway(self) -> psutil.Process:
         """The gateway's process."""
+        home = str(self.cluster.data_directory)
         (found,) = [
             p
             for p in psutil.Process().children(recursive=True)
-            if "eco_dask.cli.gateway" in p.cmdline()
+            if {"eco_dask.cli.gateway", home} <= {*p.cmdline()}
         ]
         return found
 

@@ -41,9 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("e2e")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """Two honest owners and a trusted worker, shared by all attacks."""
+    """Two honest owners and a trusted worker, shared by a module's attacks."""
     folder = tmp_path_factory.mktemp("attacked")
     canary = folder / "canary"
     os.environ[CANARY] = str(canary)

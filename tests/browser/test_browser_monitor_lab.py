@@ -42,6 +42,9 @@ with eco_dask.job("<b>doubling</b>", quorum=2, budget=500) as job:
 assert values == [2 * x for x in range({tasks})]
 job"""
 
+#: The widget in the notebook; the panel at the side has figures of its own.
+VIEW = ".jp-Notebook "
+
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[EcoCluster]:
@@ -51,7 +54,7 @@ def network() -> Iterator[EcoCluster]:
     )
     providers = [ProviderSpec("ada"), ProviderSpec("bob"), ProviderSpec("cem"), liar]
     quick = {"eco-dask.gateway.benchmark-steps": 2, "eco-dask.gateway.benchmark-size": 64}
-    with EcoCluster(providers=providers, dashboard_address=":0", config=quick) as cluster:
+    with EcoCluster(providers=providers, config=quick) as cluster:
         yield cluster
 
 
@@ -67,7 +70,7 @@ def lab(network: EcoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def figure(page: Page, path: str) -> str:
     """What the view says at a path of the snapshot."""
-    found = page.locator(f'[data-eco="{path}"]').first
+    found = page.locator(f'{VIEW}[data-eco="{path}"]').first
     return str(found.get_attribute("data-value"))
 
 
@@ -104,7 +107,7 @@ def test_every_figure_is_the_schedulers_once_nothing_moves(
     open_lab(page, lab)
     open_notebook(page, "restarted.ipynb")
     start_all(page)
-    page.wait_for_selector("[data-eco]")
+    page.wait_for_selector(VIEW + "[data-eco]")
 
     with Client(network.scheduler_address, set_as_default=False) as client:
         deadline_s = time.monotonic() + PATIENCE_S
@@ -116,7 +119,7 @@ def test_every_figure_is_the_schedulers_once_nothing_moves(
 def _differing(page: Page, client: Client) -> dict[str, Any]:
     """Figures that the page shows otherwise than the scheduler says them."""
     read = "all => Object.fromEntries(all.map(e => [e.dataset.eco, e.dataset.value]))"
-    shown = page.eval_on_selector_all("[data-eco]", read)
+    shown = page.eval_on_selector_all(VIEW + "[data-eco]", read)
     plain = client.sync(client.scheduler.eco_snapshot)
     groups = (*sections(plain), *jobs(plain)[:JOBS_MAX])
     said = {f.path: "" if f.value is None else str(f.value) for g in groups for f in g.figures}
@@ -133,7 +136,7 @@ def test_a_restarted_kernel_is_said_and_the_cell_runs_again(
     open_lab(page, lab)
     open_notebook(page, "restarted.ipynb")
     start_all(page)
-    page.wait_for_selector('[data-eco="network.providers_connected"]')
+    page.wait_for_selector(VIEW + '[data-eco="network.providers_connected"]')
     notice = page.locator(".eco-notice")
     expect(notice).to_be_hidden()
     page.evaluate(
