@@ -99,7 +99,8 @@ def test_the_snapshot_says_what_the_database_does(quiet: Quiet) -> None:
     ledger, registry = Ledger(engine), Registry(engine)
     totals = {t.provider: t for t in ledger.provider_totals()}
     assert {p.id for p in snapshot.providers} == {r.id for r in registry.providers()}
-    assert sum(p.tasks for p in snapshot.providers) > 120
+    # Sixty tasks by two owners each, and more where one of them lied.
+    assert sum(p.tasks for p in snapshot.providers) >= 120
     for provider in snapshot.providers:
         known = totals.get(provider.id)
         assert (provider.tasks, provider.agreed, provider.dissented, provider.posted_mpt) == (
