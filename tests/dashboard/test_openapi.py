@@ -40,7 +40,11 @@ def test_the_api_is_as_its_document_says(path: str, mode, api, served: ServedBoo
     headers = {"Authorization": f"Bearer {served.tokens['operator']}"}
     operation = api[path][method]
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    # Always the same requests: now and then Schemathesis means one to be wrong that, once sent,
+    # is not, and nobody could tell from a broken build.
+    @settings(
+        derandomize=True, max_examples=8, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case) -> None:
         try:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bokeh.models import BasicTicker, CustomJSTickFormatter, HoverTool, Legend
+from bokeh.core.properties import value
+from bokeh.models import BasicTicker, CustomJSTickFormatter, HoverTool, Legend, LegendItem
 from bokeh.plotting import figure
 
 from eco_dask.dashboard.pages.colours import BLUE, GREY
@@ -75,7 +76,12 @@ def number_axis(axis: Any, unit: str) -> None:
 def add_legend(drawing: Any, titles: Sequence[str], drawn: Sequence[Any]) -> None:
     """Put a legend above a figure; a click hides what it names."""
     legend = Legend(
-        items=[(title, [renderer]) for title, renderer in zip(titles, drawn, strict=True)],
+        # Not pairs: Bokeh turns those into items only while it validates, which Dask switches off,
+        # for the whole process, whenever it draws its own pages.
+        items=[
+            LegendItem(label=value(title), renderers=[renderer])
+            for title, renderer in zip(titles, drawn, strict=True)
+        ],
         orientation="horizontal",
         ncols=_LEGEND_COLUMNS,
         location="top_left",
