@@ -117,7 +117,9 @@ def test_the_snapshot_says_what_the_database_does(quiet: Quiet) -> None:
         books.attempts, books.ballots_accepted, books.spent_mpt, dict(books.by_reason),
     )  # fmt: skip
     assert (job.name, job.state, job.tasks, job.done) == ("numbers", "done", 60, 60)
-    assert {c.owner for c in job.caught} == {"liar"}
+    # None, where the liar joined when all was done: a busy machine.
+    assert {c.owner for c in job.caught} == {owner for owner, *_ in ledger.job_faults(quiet.job)}
+    assert {c.owner for c in job.caught} <= {"liar"}
     assert sum(c.times for c in job.caught) == sum(n for *_, n in ledger.job_faults(quiet.job))
     points = snapshot.points
     assert points.posted_mpt == sum(o.posted_mpt for o in snapshot.owners)
