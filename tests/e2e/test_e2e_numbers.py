@@ -31,7 +31,8 @@ from eco_dask.testing import honest, misbehaving
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Quiet]:
     """A network after a job with a liar in it, once nothing moves any more."""
-    fleet = (*honest("ann", "bob", "cem"), misbehaving("liar", "lie:0.5"))
+    # It always lies: on a busy machine it may be so slow that it gets a task or two only.
+    fleet = (*honest("ann", "bob", "cem"), misbehaving("liar", "lie:1"))
     with (
         EcoCluster(
             providers=fleet, config=QUICK | {"eco-dask.dashboard.open-to": "operator"}
@@ -99,8 +100,7 @@ def test_the_snapshot_says_what_the_database_does(quiet: Quiet) -> None:
     ledger, registry = Ledger(engine), Registry(engine)
     totals = {t.provider: t for t in ledger.provider_totals()}
     assert {p.id for p in snapshot.providers} == {r.id for r in registry.providers()}
-    # Sixty tasks by two owners each, and more where one of them lied.
-    assert sum(p.tasks for p in snapshot.providers) >= 120
+    assert sum(p.tasks for p in snapshot.providers) > 120
     for provider in snapshot.providers:
         known = totals.get(provider.id)
         assert (provider.tasks, provider.agreed, provider.dissented, provider.posted_mpt) == (
@@ -117,9 +117,7 @@ def test_the_snapshot_says_what_the_database_does(quiet: Quiet) -> None:
         books.attempts, books.ballots_accepted, books.spent_mpt, dict(books.by_reason),
     )  # fmt: skip
     assert (job.name, job.state, job.tasks, job.done) == ("numbers", "done", 60, 60)
-    # None, where the liar joined when all was done: a busy machine.
-    assert {c.owner for c in job.caught} == {owner for owner, *_ in ledger.job_faults(quiet.job)}
-    assert {c.owner for c in job.caught} <= {"liar"}
+    assert {c.owner for c in job.caught} == {"liar"}
     assert sum(c.times for c in job.caught) == sum(n for *_, n in ledger.job_faults(quiet.job))
     points = snapshot.points
     assert points.posted_mpt == sum(o.posted_mpt for o in snapshot.owners)
