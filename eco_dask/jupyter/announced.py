@@ -65,8 +65,9 @@ def announce(client: Any = None) -> dict[str, Any] | None:
         return None
     if client.asynchronous or client.status != "running":
         return None
-    place = _place(client)
-    if place is None or not client.get_metadata([MARK], default=False):
+    mark = client.get_metadata([MARK], default=None)
+    place = _place(client, mark["scheme"]) if mark else None
+    if place is None:
         return None
     url, name = place
     key = Link(url).id
@@ -79,7 +80,7 @@ def announce(client: Any = None) -> dict[str, Any] | None:
     return {"id": key, "name": name}
 
 
-def _place(client: Any) -> tuple[str, str] | None:
+def _place(client: Any, scheme: str) -> tuple[str, str] | None:
     """Return the root of the scheduler's HTTP server, and what people call the network."""
     address = client.scheduler.address
     host = urlsplit(address).hostname
@@ -87,7 +88,6 @@ def _place(client: Any) -> tuple[str, str] | None:
     if not host or not port:
         return None
     shown = f"[{host}]" if ":" in host else host
-    scheme = "https" if client.dashboard_link.startswith("https:") else "http"
     return f"{scheme}://{shown}:{port}", str(
         getattr(client.cluster, "name", None) or address.rpartition("://")[2]
     )

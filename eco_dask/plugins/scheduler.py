@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
+import dask
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url
@@ -41,8 +42,8 @@ from eco_dask.types import JobId
 
 logger = logging.getLogger(__name__)
 
-#: In the scheduler's metadata: it has this plugin. Asking for an operation that a scheduler does
-#: not know would fill its log.
+#: In the scheduler's metadata: it has this plugin, and how its pages are served. Asking for an
+#: operation that a scheduler does not know would fill its log.
 MARK = "eco_dask"
 #: How long a token is valid that a client asks for, seconds.
 TOKEN_S = 86_400.0
@@ -96,7 +97,10 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     def restart(self, scheduler: Scheduler) -> None:
         """Mark the scheduler as ours, where any client may look; a restart clears it."""
-        scheduler.set_metadata([MARK], value=True)
+        certificate = dask.config.get("distributed.scheduler.dashboard.tls.cert")
+        # A client knows the dashboard's port, and not that it has TLS.
+        scheme = "http" if certificate is None else "https"
+        scheduler.set_metadata([MARK], value={"scheme": scheme})
 
     async def close(self) -> None:
         """Close the books."""

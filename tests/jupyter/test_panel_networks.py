@@ -64,6 +64,16 @@ class TestAnnounce:
         assert f"{found.link.url}/status" == cluster.dashboard_link
         assert opened(cluster, found.link.token) == "recruiter"
 
+    def test_a_dashboard_with_tls_is_told_as_such(self, home):
+        with (
+            EcoCluster(n_providers=0, trusted_workers=0, dashboard_address=":0") as beyond,
+            Client(beyond.scheduler_address),
+        ):
+            announce()
+            (found,) = announced(home)
+            assert f"{found.link.url}/status" == beyond.dashboard_link
+            assert found.link.url.startswith("https://")
+
     def test_no_client_and_other_schedulers_are_no_news(self, home):
         assert announce() is None
         with (
