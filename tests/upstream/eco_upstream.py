@@ -80,11 +80,19 @@ def eco_network(pytestconfig):
             report.totals[report_name] = sum(job["totals"][name] for job in jobs)
 
 
-@pytest.fixture(autouse=True)
-def eco_client(eco_network, request):
-    cluster, report = eco_network
-    with Client(cluster) as client, registered_classes(request.node):
+@pytest.fixture(scope="session")
+def eco_client(eco_network):
+    """One recruiter for all tests: each client is another one, whose tasks get runners anew."""
+    cluster, _ = eco_network
+    with Client(cluster) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def eco_test(eco_network, eco_client, request):
+    cluster, report = eco_network
+    with eco_client.as_current(), registered_classes(request.node):
+        yield
     gc.collect()
     report.forced += cluster.sync(forget_tasks, cluster)
 
