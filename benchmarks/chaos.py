@@ -234,9 +234,9 @@ class Recruiter:
         return True
 
 
-def run(sizes: Sizes, folder: Path) -> dict[str, float]:
-    """Start a network, strike it, stop it, and look at what is left."""
-    network = Network(folder)
+def run(sizes: Sizes, folder: Path, *, lines: bool = True, seed: int = SEED) -> dict[str, float]:
+    """Start a network, with lines to cut or without, strike it, stop it, look at what is left."""
+    network = Network(folder, lines=lines)
     say("lines are cut in networks of their own" if network.cuttable else NO_CUTS)
     try:
         for number in range(sizes.providers):
@@ -244,7 +244,7 @@ def run(sizes: Sizes, folder: Path) -> dict[str, float]:
             network.add_worker(f"owner-{number}", behaviour)
         recruiter = Recruiter(network.address)
         wait_for_providers(network.address, sizes.providers)
-        chaos = Chaos(network, sizes, random.Random(SEED))
+        chaos = Chaos(network, sizes, random.Random(seed))
         striking = threading.Thread(target=chaos.run)
         striking.start()
         try:

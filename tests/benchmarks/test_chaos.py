@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +10,8 @@ from sqlalchemy import update
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from chaos import Chaos, Recruiter, Sizes
-from chaos_books import check_books, settle
-from chaos_network import Network, wait_for_providers
+from chaos import Sizes, run
+from chaos_books import check_books
 
 from eco_dask.ledger.book import Reserve, Resolve
 from eco_dask.ledger.database import open_database
@@ -97,30 +93,8 @@ def test_what_is_still_on_hold_is_found(url: str) -> None:
 def test_a_short_chaos_leaves_everything_whole(tmp_path: Path) -> None:
     # Gateways that are killed soon after they started are started ever more slowly.
     sizes = Sizes(4, 0, 6.0, 1.0, 1000.0, 1000.0)
-    network = Network(tmp_path / "network", lines=False)
-    try:
-        for number in range(sizes.providers):
-            network.add_worker(f"owner-{number}")
-        wait_for_providers(network.address, sizes.providers)
-        recruiter = Recruiter(network.address)
-        chaos = Chaos(network, sizes, random.Random(2))
-        striking = threading.Thread(target=chaos.run)
-        striking.start()
-        try:
-            recruiter.run(time.monotonic() + sizes.chaos_s)
-        finally:
-            chaos.over.set()
-            striking.join()
-        wait_for_providers(network.address, sizes.providers)
-        assert recruiter.last_batch()
-    finally:
-        network.look()
-        network.close()
-        left = network.orphans()
-    assert not left
-    assert recruiter.wrong == 0
-    assert chaos.done["kills"] > 0
-    settle(network.database)
-    books = check_books(network.database)
-    assert (books.off_mpt, books.paid_twice) == (0, 0), books.complaints
-    assert books.paid_mpt > 0
+    found = run(sizes, tmp_path / "network", lines=False, seed=2)
+    flaws = ("wrong_results", "orphans", "books_off_mpt", "paid_twice")
+    assert {flaw: found[flaw] for flaw in flaws} == dict.fromkeys(flaws, 0)
+    assert found["kills"] > 0
+    assert found["paid_mpt"] > 0
