@@ -16,8 +16,9 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a child has to clean up before it is killed.
-STOP_S = 8.0
+#: Seconds that a child has to clean up before it is killed. One that is still starting ends only
+#: once it is up, which takes a busy machine more than ten.
+STOP_S = 20.0
 _RESTART_S_FIRST, _RESTART_S_MAX = 0.5, 30.0
 
 

@@ -10,7 +10,7 @@ from eco_dask.errors import ValueCodecError
 from eco_dask.values.stream import Get, Put, Reader, Writer
 
 #: What a zone of the IANA database is called; nothing that could climb out of its folder.
-_ZONE_KEY = re.compile(r"[A-Za-z0-9_+\-]{1,32}(/[A-Za-z0-9_+\-]{1,32}){0,2}")
+_ZONE_KEY = re.compile(r"[A-Za-z0-9_+\-]{1,32}(/[A-Za-z0-9_+\-]{1,32}){0,3}")
 #: An offset from UTC, as Arrow writes it.
 _ZONE_OFFSET = re.compile(r"[+\-][0-9]{2}:[0-9]{2}")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from eco_dask.values import EncodedValue, encode
+from eco_dask.values.times import is_zone_name
 
 
 def cases(group):
@@ -240,3 +241,18 @@ def test_data_of_index_variables_comes_back(name):
     assert type(decoded) is type(data)
     assert decoded.dtype == data.dtype
     np.testing.assert_array_equal(np.asarray(decoded), np.asarray(data))
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("UTC", True),
+        ("posix/America/Argentina/Buenos_Aires", True),
+        ("+05:30", True),
+        ("../../etc/passwd", False),
+        ("/etc/passwd", False),
+        ("a/b/c/d/e", False),
+    ],
+)
+def test_names_of_time_zones_are_told_from_paths(name: str, known: bool) -> None:
+    assert is_zone_name(name) == known
