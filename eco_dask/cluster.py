@@ -176,9 +176,8 @@ class EcoCluster(ShownCluster):
     @property
     def dashboard_link(self) -> str:
         """Address of the dashboard, empty if there is none."""
-        port = self._facts.get("dashboard_port")
-        scheme = self._facts.get("dashboard_scheme", "http")
-        return f"{scheme}://127.0.0.1:{port}/status" if port else ""
+        url = self._facts.get("dashboard_url")
+        return f"{url}/status" if url else ""
 
     @property
     def providers(self) -> Any:

@@ -30,6 +30,15 @@ class CoordinatorFacts:
     fingerprint: str
     #: SQLAlchemy URL of the books; may hold a password.
     database: str
+    #: Where the dashboard and the HTTP API are, ``https://host:port``; empty without one.
+    dashboard_url: str
+    #: Pin of the dashboard's certificate; empty with ``http://`` or a public authority's.
+    dashboard_pin: str
+
+    def panel_link(self, token: str) -> str:
+        """Return what is pasted into the JupyterLab panel."""
+        pin = f"&pin={self.dashboard_pin}" if self.dashboard_pin else ""
+        return f"{self.dashboard_url}/#token={token}{pin}"
 
 
 def write_facts(path: Path, facts: Mapping[str, Any]) -> None:

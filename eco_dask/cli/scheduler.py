@@ -27,6 +27,7 @@ from eco_dask.cli.running import (
 )
 from eco_dask.config import data_directory, database_url
 from eco_dask.dashboard.register import register
+from eco_dask.dashboard.served import served
 from eco_dask.dashboard.showing import add_pages
 from eco_dask.errors import EcoDaskError
 from eco_dask.plugins.circle import CircleSecurity, restrict
@@ -343,8 +344,8 @@ class Coordinator:
             "provider_address": view.address,
             "fingerprint": view.fingerprint,
             "database": self._options.database,
-            "dashboard_port": dashboard.port if dashboard is not None else None,
-            "dashboard_scheme": dashboard_scheme(),
+            "dashboard_url": dashboard_url(self._options, dashboard.port) if dashboard else "",
+            "dashboard_pin": served().pin,
             "pid": os.getpid(),
             "children": {name: child.pid for name, child in self._children.items()},
         }
@@ -356,22 +357,17 @@ class Coordinator:
             click.echo(f"Providers dial         {view.address}")
             if dashboard is not None:
                 click.echo(
-                    f"Dashboard              {dashboard_link(self._options, dashboard.port)}"
+                    f"Dashboard              {dashboard_url(self._options, dashboard.port)}/status"
                 )
             click.echo(f"Data directory         {self._options.folder}")
             click.echo("Ctrl-C stops")
 
 
-def dashboard_link(options: Options, port: int) -> str:
-    """Return where a browser finds the dashboard."""
+def dashboard_url(options: Options, port: int) -> str:
+    """Return where the dashboard's pages are found, from this machine at least."""
     host = (options.dashboard_address or "").rpartition(":")[0] or options.host
-    return f"{dashboard_scheme()}://{host}:{port}/status"
-
-
-def dashboard_scheme() -> str:
-    """Return what Dask's pages are served with here."""
-    certificate = dask.config.get("distributed.scheduler.dashboard.tls.cert")
-    return "http" if certificate is None else "https"
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  nothing listens
+    return f"{served().scheme}://{host}:{port}"
 
 
 def _free_port(host: str) -> int:

@@ -47,8 +47,8 @@ def new(scope: str, days: float, note: str, **place: Any) -> None:
 
     Programs send it as "Authorization: Bearer TOKEN".
     """
-    wanted, now_s = Scope.parse(scope), time.time()
-    with open_books(find_place(**place)) as books:
+    wanted, now_s, found = Scope.parse(scope), time.time(), find_place(**place)
+    with open_books(found) as books:
         if wanted.kind == "owner" and wanted.name not in (known := books.registry.owners()):
             raise ConfigurationError(
                 f"there is no owner {wanted.name!r}; known are: {', '.join(known) or 'none yet'}"
@@ -58,6 +58,10 @@ def new(scope: str, days: float, note: str, **place: Any) -> None:
         )
     click.echo(made)
     click.echo(f"Opens {wanted} until {when(now_s + days * _DAY_S)}.", err=True)
+    if found.facts is not None and found.facts.dashboard_url:
+        # Not with the token itself: who sends that to a file does not want it on the screen.
+        link = found.facts.panel_link("TOKEN")
+        click.echo(f"The link for the JupyterLab panel, with it: {link}", err=True)
 
 
 @token.command("list", cls=EcoCommand)

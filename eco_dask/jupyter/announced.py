@@ -69,13 +69,13 @@ def announce(client: Any = None) -> dict[str, Any] | None:
     place = _place(client, mark["scheme"]) if mark else None
     if place is None:
         return None
-    url, name = place
+    (url, name), pin = place, mark["pin"]
     key = Link(url).id
     known = [each for each in announced() if (each.pid, each.link.id) == (os.getpid(), key)]
     if not known or time.time() - known[0].at_s > _RENEWED_S:
         token = client.sync(client.scheduler.eco_token)
         # The kernel's own connection to the scheduler is no better protected than this token.
-        link = Link(url, token, insecure=True)
+        link = Link(url, token, insecure=True, pin=pin)
         write(Announced(link, name, client.scheduler.address, os.getpid()))
     return {"id": key, "name": name}
 
@@ -101,6 +101,7 @@ def write(found: Announced, folder: Path | None = None) -> Path:
     plain = {
         "url": found.link.url,
         "token": found.link.token,
+        "pin": found.link.pin,
         "name": found.name,
         "scheduler": found.scheduler,
         "pid": found.pid,
@@ -129,7 +130,7 @@ def announced(folder: Path | None = None) -> list[Announced]:
 
 def _read(path: Path) -> Announced:
     plain = json.loads(read_private(path))
-    link = Link(str(plain["url"]), plain["token"], insecure=True)
+    link = Link(str(plain["url"]), plain["token"], insecure=True, pin=str(plain["pin"]))
     return Announced(
         link, str(plain["name"]), str(plain["scheduler"]), int(plain["pid"]), float(plain["at_s"])
     )

@@ -5,18 +5,22 @@ ask(coordinator, "jobs", query) ──► Answer(status, body, etag)
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from eco_dask.errors import EcoDaskError
+from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.jupyter.coordinators import Coordinator
+from eco_dask.jupyter.links import Link
+from eco_dask.providers.certificates import check_fingerprint, client_context, trust_only
 
 _PREFIX = "/eco/api/v1/"
 #: What the panel shows, and nothing else that a coordinator may serve.
@@ -28,6 +32,7 @@ _READABLE = re.compile(
 _QUERY = frozenset({"limit", "after", "since", "until", "points", "owner", "state"})
 _ANSWER_BYTES_MAX = 16 * 2**20
 _CONNECT_S, _ANSWER_S = 4.0, 15.0
+_HTTPS_PORT = 443
 #: Tornado's status for connections that came to nothing.
 _NO_ANSWER = 599
 
@@ -106,7 +111,15 @@ async def _ask(
     )
     client = SimpleAsyncHTTPClient(force_instance=True, max_body_size=_ANSWER_BYTES_MAX)
     try:
+        if link.pin:
+            request.ssl_options = await pinned(link)
         response = await client.fetch(request, raise_error=False)
+    except RegistrationError as error:
+        raise CoordinatorError(
+            502,
+            f"{coordinator.name} shows another certificate than its link's pin says: somebody may "
+            "be in between, or the operator changed it. Nothing was sent. Paste a new link.",
+        ) from error
     except (HTTPClientError, OSError, ValueError) as error:
         raise _unreachable(coordinator, error) from error
     finally:
@@ -114,6 +127,32 @@ async def _ask(
     if response.code == _NO_ANSWER:
         raise _unreachable(coordinator, response.error)
     return _checked(coordinator, response.code, response.body or b"", response.headers.get("Etag"))
+
+
+async def pinned(link: Link) -> ssl.SSLContext:
+    """Return TLS that takes only the certificate of a link's pin, which the host is asked for.
+
+    Nothing is sent on the connection that it is learnt by; the one of the request, with the token,
+    takes no other.
+
+    Raises
+    ------
+    OSError
+        Nobody answers, or no TLS 1.3.
+    RegistrationError
+        The host shows another certificate.
+    """
+    parts = urlsplit(link.url)
+    dialling = asyncio.open_connection(
+        parts.hostname, parts.port or _HTTPS_PORT, ssl=client_context(link.pin)
+    )
+    _, writer = await asyncio.wait_for(dialling, _CONNECT_S)
+    try:
+        der_bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    finally:
+        writer.close()
+    check_fingerprint(der_bytes, link.pin)
+    return trust_only(der_bytes)
 
 
 def _checked(coordinator: Coordinator, status: int, body: bytes, etag: str | None) -> Answer:

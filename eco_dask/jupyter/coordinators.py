@@ -121,7 +121,10 @@ class Coordinators:
         try:
             kept = json.loads(read_private(path))
             return [
-                Coordinator(Link(each["url"], each["token"]), each["name"], "link") for each in kept
+                Coordinator(
+                    Link(each["url"], each["token"], pin=each.get("pin", "")), each["name"], "link"
+                )
+                for each in kept
             ]
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(
@@ -132,7 +135,13 @@ class Coordinators:
     def _keep(self, added: list[Coordinator]) -> None:
         make_private_folder(self._folder)
         plain = [
-            {"url": each.link.url, "token": each.link.token, "name": each.name} for each in added
+            {
+                "url": each.link.url,
+                "token": each.link.token,
+                "pin": each.link.pin,
+                "name": each.name,
+            }
+            for each in added
         ]
         write_private(self._folder / ADDED_FILE, json.dumps(plain).encode())
 
@@ -145,18 +154,19 @@ def configured(settings: Mapping[str, Any]) -> Coordinator:
     ConfigurationError
         The entry cannot be read; the message never holds the token.
     """
-    known = {"url", "name", "token", "token-file", "insecure", "scheduler"}
+    known = {"url", "name", "token", "token-file", "pin", "insecure", "scheduler"}
     if not isinstance(settings.get("url"), str) or settings.keys() - known:
         raise ConfigurationError(
-            "eco-dask.jupyter.coordinators is a list of {url, name, token, token-file, insecure, "
-            f"scheduler}}, url required; got one with {sorted(map(str, settings))}"
+            "eco-dask.jupyter.coordinators is a list of {url, name, token, token-file, pin, "
+            f"insecure, scheduler}}, url required; got one with {sorted(map(str, settings))}"
         )
     bare = parse(settings["url"])
     token = settings.get("token") or bare.token
     if settings.get("token-file"):
         path = Path(settings["token-file"]).expanduser()
         token = read_private(path).decode("ascii", "replace").strip()
-    link = Link(bare.url, token, insecure=settings.get("insecure") is True)
+    pin = str(settings.get("pin") or bare.pin)
+    link = Link(bare.url, token, insecure=settings.get("insecure") is True, pin=pin)
     name = str(settings.get("name") or link.url.partition("://")[2])
     scheduler = settings.get("scheduler")
     return Coordinator(link, name, "settings", str(scheduler) if scheduler else None)

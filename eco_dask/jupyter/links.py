@@ -1,6 +1,6 @@
 """Where a coordinator's HTTP API is, and when a token may travel there.
 
-"https://host:8787/#token=..." ──parse──► Link(url, token)
+"https://host:8787/#token=...&pin=..." ──parse──► Link(url, token, pin=pin)
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from eco_dask.errors import ConfigurationError
+from eco_dask.providers.certificates import PUBLIC_CA, pin_of
 from eco_dask.providers.link import is_loopback
 
 #: Characters of a bearer token (RFC 6750); also keeps it on one line of a header.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,512}", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}", re.ASCII)
 _FORM = "https://HOST:PORT/#token=TOKEN"
+#: Whose certificate is checked by its name, as a public authority signed it.
+_PUBLIC = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,15 @@ class Link:
     token: str | None = field(default=None, repr=False)
     #: Whether the token may leave this machine in plain text: only where settings say so.
     insecure: bool = False
+    #: Pin of the coordinator's certificate; empty where a public authority signed it.
+    pin: str = _PUBLIC
 
     def __post_init__(self) -> None:
         scheme, host = _check_address(self.url)
+        pin = pin_of(self.pin)
+        if pin and scheme == "http":
+            raise ConfigurationError(f"a pin is a certificate's, and {host} has none: use https://")
+        object.__setattr__(self, "pin", _PUBLIC if pin == PUBLIC_CA else pin)
         if self.token is None:
             return
         if not _TOKEN.fullmatch(self.token):
@@ -81,8 +90,10 @@ def parse(text: str, token: str | None = None) -> Link:
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/").removesuffix("/status").removesuffix("/eco/api/v1")
     place = f"{host}:{port}" if port is not None else str(host or "")
-    found = token or next(iter(parse_qs(parts.fragment).get("token", [])), None)
-    return Link(f"{parts.scheme}://{place}{path}", found or None)
+    said = parse_qs(parts.fragment)
+    found = token or next(iter(said.get("token", [])), None)
+    pin = next(iter(said.get("pin", [])), _PUBLIC)
+    return Link(f"{parts.scheme}://{place}{path}", found or None, pin=pin)
 
 
 def _check_address(url: str) -> tuple[str, str]:

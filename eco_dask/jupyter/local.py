@@ -41,7 +41,7 @@ class LocalLinks:
         path = folder / FACTS_FILE
         try:
             facts = json.loads(path.read_bytes())
-            port, pid = facts["dashboard_port"], int(facts["pid"])
+            pid, url, pin = int(facts["pid"]), str(facts["dashboard_url"]), facts["dashboard_pin"]
             database, scheduler = str(facts["database"]), str(facts["address"])
         except FileNotFoundError:
             return None
@@ -50,10 +50,11 @@ class LocalLinks:
                 f"{path} cannot be read as a coordinator's facts ({type(error).__name__}): "
                 "restart eco-dask-scheduler, which writes it anew"
             ) from error
-        if not port or not psutil.pid_exists(pid):
+        if not url or not psutil.pid_exists(pid):
             return None
-        url = f"http://127.0.0.1:{int(port)}"
-        return Link(url, self._token(f"{database} {pid}", database, at_s)), scheduler
+        token = self._token(f"{database} {pid}", database, at_s)
+        # Beside the books and without TLS it is a choice of the operator's own, on this machine.
+        return Link(url, token, insecure=True, pin=str(pin)), scheduler
 
     def _token(self, key: str, database: str, at_s: float) -> str:
         known = self._tokens.get(key)

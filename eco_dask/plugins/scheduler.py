@@ -21,6 +21,7 @@ from eco_dask.dashboard.cancel import cancel_job
 from eco_dask.dashboard.presence import GatewayView, Presence
 from eco_dask.dashboard.progress import JobProgress, Progress
 from eco_dask.dashboard.recorder import Recorder
+from eco_dask.dashboard.served import served
 from eco_dask.dashboard.showing import show
 from eco_dask.dashboard.view import TICK_S, View
 from eco_dask.dask_internals import Alias, Task, is_shuffle_barrier, set_scheduler_slots
@@ -97,10 +98,8 @@ class EcoSchedulerPlugin(SchedulerPlugin):
 
     def restart(self, scheduler: Scheduler) -> None:
         """Mark the scheduler as ours, where any client may look; a restart clears it."""
-        certificate = dask.config.get("distributed.scheduler.dashboard.tls.cert")
-        # A client knows the dashboard's port, and not that it has TLS.
-        scheme = "http" if certificate is None else "https"
-        scheduler.set_metadata([MARK], value={"scheme": scheme})
+        # A client knows the dashboard's port, and neither that it has TLS nor whose certificate.
+        scheduler.set_metadata([MARK], value=asdict(served()))
 
     async def close(self) -> None:
         """Close the books."""

@@ -125,6 +125,34 @@ def pin_of(fingerprint: str) -> str:
     return base64.b32encode(short).decode().rstrip("=").lower()
 
 
+def pin_of_own(cert_path: Path) -> str:
+    """Return the pin of a certificate that signed itself; empty for one that an authority signed.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be read.
+    """
+    certificate = _load_certificate(cert_path)
+    own = certificate.issuer == certificate.subject
+    return pin_of(certificate.fingerprint(hashes.SHA256()).hex()) if own else ""
+
+
+def trust_only(der_bytes: bytes) -> ssl.SSLContext:
+    """Return the client side of TLS 1.3 to the holder of this one certificate, whatever its name.
+
+    For clients that cannot look at the certificate after the handshake: compare it with its pin by
+    :func:`check_fingerprint` first.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    # It need not be an authority's to be trusted for itself.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=der_bytes)
+    return context
+
+
 def read_certificate(cert_path: Path, key_path: Path) -> ServerCertificate:
     """Return a certificate that somebody else made, such as a public authority.
 

@@ -13,6 +13,8 @@ FACTS = {
     "provider_address": "ws://127.0.0.1:8790",
     "fingerprint": "",
     "database": "postgresql://eco:secret@db/eco",
+    "dashboard_url": "https://127.0.0.1:8787",
+    "dashboard_pin": "a" * 26,
 }
 
 
@@ -43,3 +45,10 @@ def test_a_coordinator_removes_its_own_facts_only(tmp_path: Path) -> None:
     remove_facts(path, 7)
     assert not path.exists()
     remove_facts(path, 7)
+
+
+def test_the_panels_link_carries_a_pin_where_there_is_one() -> None:
+    facts = CoordinatorFacts(**FACTS)
+    assert facts.panel_link("T") == f"https://127.0.0.1:8787/#token=T&pin={'a' * 26}"
+    public = CoordinatorFacts(**FACTS | {"dashboard_pin": ""})
+    assert public.panel_link("T") == "https://127.0.0.1:8787/#token=T"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from eco_dask.cli.facts import FACTS_FILE, write_facts
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.tokens import Scope, TokenStore
 
@@ -38,3 +39,18 @@ def test_wrong_uses_say_what_to_do(run, folder) -> None:
     assert "operator, recruiter" in run("token", "new", "--scope", "root", *home).stderr
     assert run("token", "new", "--scope", "operator", "--days", "0", *home).exit_code == 2
     assert "eco-dask token list" in run("token", "revoke", "x", *home).stderr
+
+
+def test_beside_a_running_coordinator_it_says_how_the_panels_link_is_written(run, folder) -> None:
+    facts = {
+        "address": "tcp://127.0.0.1:1",
+        "provider_address": "ws://127.0.0.1:2",
+        "fingerprint": "",
+        "database": f"sqlite:///{folder / 'coordinator.sqlite'}",
+        "dashboard_url": "https://127.0.0.1:8787",
+        "dashboard_pin": "a" * 26,
+    }
+    write_facts(folder / FACTS_FILE, facts)
+    made = run("token", "new", "--scope", "operator", "--data-directory", folder)
+    assert f"https://127.0.0.1:8787/#token=TOKEN&pin={'a' * 26}" in made.stderr
+    assert made.stdout.strip() not in made.stderr

@@ -17,6 +17,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
+from eco_dask.providers.certificates import ServerCertificate, server_context
+
 ENERGY = {
     "marginal_uj": 8_400_000_000,
     "reserved_uj": 9_000_000_000,
@@ -102,6 +104,8 @@ class MadeCoordinator:
     seen: list[tuple[str, str, str | None]] = field(default_factory=list)
     #: Answers by path, instead of the usual ones: status, headers, body.
     instead: dict[str, tuple[int, dict[str, str], str]] = field(default_factory=dict)
+    #: With TLS and this certificate, if one is given.
+    certificate: ServerCertificate | None = None
 
     def __enter__(self) -> MadeCoordinator:
         ready = threading.Event()
@@ -116,14 +120,16 @@ class MadeCoordinator:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     def _run(self, ready: threading.Event) -> None:
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         (socket,) = bind_sockets(0, "127.0.0.1")
         self.port = socket.getsockname()[1]
-        server = HTTPServer(Application([(r"/(.*)", Answers, {"made": self})]))
+        context = server_context(self.certificate) if self.certificate else None
+        application = Application([(r"/(.*)", Answers, {"made": self})])
+        server = HTTPServer(application, ssl_options=context)
         server.add_socket(socket)
         self._loop.call_soon(ready.set)
         self._loop.run_forever()

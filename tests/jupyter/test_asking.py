@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
+import time
 
 import pytest
 from made_coordinator import MadeCoordinator
@@ -12,6 +15,7 @@ from eco_dask.jupyter import asking
 from eco_dask.jupyter.asking import CoordinatorError
 from eco_dask.jupyter.coordinators import Coordinator
 from eco_dask.jupyter.links import Link
+from eco_dask.providers.certificates import load_or_create_certificate, pin_of, trust_only
 
 
 @pytest.fixture
@@ -96,6 +100,54 @@ def test_a_wrong_token_or_none_is_said_in_words(made, token):
         read(made, "jobs", token=token)
     assert caught.value.status == 403
     assert json.loads(read(made, "summary", token=token).body)["network"]
+
+
+class TestPins:
+    @pytest.fixture
+    def secure(self, tmp_path):
+        certificate = load_or_create_certificate(tmp_path, ["eco.example"], time.time())
+        with MadeCoordinator(certificate=certificate) as made:
+            yield made
+
+    def read(self, made, pin):
+        link = Link(made.url, made.token, pin=pin)
+        return asyncio.run(asking.read(Coordinator(link, "made", "link"), "jobs", {}))
+
+    def test_a_certificate_of_nobodys_is_known_by_its_pin(self, secure):
+        pin = pin_of(secure.certificate.fingerprint)
+        assert json.loads(self.read(secure, pin).body)["jobs"]
+        # A whole fingerprint is as good.
+        assert self.read(secure, secure.certificate.fingerprint).status == 200
+
+    def test_another_certificate_gets_no_token(self, secure):
+        with pytest.raises(CoordinatorError, match="another certificate") as caught:
+            self.read(secure, "a" * 26)
+        assert caught.value.status == 502
+        assert secure.seen == []
+
+    @pytest.mark.parametrize("pin", ["", "ca"])
+    def test_without_a_pin_a_public_authority_must_have_signed_it(self, secure, pin):
+        with pytest.raises(CoordinatorError, match=r"CERTIFICATE_VERIFY_FAILED|certificate"):
+            self.read(secure, pin)
+        assert secure.seen == []
+
+    def test_who_is_there_at_the_second_call_only_gets_no_token(self, secure, tmp_path):
+        other = load_or_create_certificate(tmp_path / "other", ["eco.example"], time.time())
+        der_bytes = ssl.PEM_cert_to_DER_cert(other.cert_path.read_text())
+        with (
+            socket.create_connection(("127.0.0.1", secure.port), 10) as line,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            trust_only(der_bytes).wrap_socket(line)
+        assert secure.seen == []
+
+    def test_where_there_is_no_tls_a_pin_ends_the_matter(self, made):
+        pin = "a" * 26
+        with pytest.raises(CoordinatorError, match="does not answer"):
+            made_url = made.url.replace("http:", "https:")
+            link = Link(made_url, made.token, pin=pin)
+            asyncio.run(asking.read(Coordinator(link, "made", "link"), "jobs", {}))
+        assert made.seen == []
 
 
 def test_nobody_there_is_said_with_the_place():

@@ -53,6 +53,17 @@ def test_what_is_no_safe_link_is_refused_and_not_repeated(name):
         assert secret not in str(caught.value)
 
 
+def test_a_pin_comes_along_for_a_certificate_that_no_public_authority_signed():
+    pin = "abcdefghijklmnopqrstuvwxyz"
+    assert parse(f"https://host/#token=t&pin={pin}").pin == pin
+    assert parse("https://host/#token=t").pin == ""
+    assert parse("https://host/#token=t&pin=ca").pin == ""
+    with pytest.raises(ConfigurationError, match="fingerprint"):
+        parse("https://host/#token=t&pin=short")
+    with pytest.raises(ConfigurationError, match="https"):
+        parse(f"http://localhost/#token=t&pin={pin}")
+
+
 def test_the_token_given_apart_comes_first():
     assert parse("https://host/#token=old", "new").token == "new"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -11,7 +12,10 @@ from distributed import Client, LocalCluster
 from jupyter_process import JupyterServer
 
 from eco_dask import EcoCluster
+from eco_dask.jupyter import asking
 from eco_dask.jupyter.announced import announce, announced
+from eco_dask.jupyter.coordinators import Coordinator
+from eco_dask.jupyter.local import LocalLinks
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.tokens import TokenStore
 
@@ -64,7 +68,7 @@ class TestAnnounce:
         assert f"{found.link.url}/status" == cluster.dashboard_link
         assert opened(cluster, found.link.token) == "recruiter"
 
-    def test_a_dashboard_with_tls_is_told_as_such(self, home):
+    def test_a_dashboard_with_tls_is_told_as_such_and_answers(self, home):
         with (
             EcoCluster(n_providers=0, trusted_workers=0, dashboard_address=":0") as beyond,
             Client(beyond.scheduler_address),
@@ -73,6 +77,13 @@ class TestAnnounce:
             (found,) = announced(home)
             assert f"{found.link.url}/status" == beyond.dashboard_link
             assert found.link.url.startswith("https://")
+            link, scheduler = LocalLinks().find(beyond.data_directory, time.time())
+            assert (link.url, link.pin) == (found.link.url, found.link.pin)
+            assert scheduler == beyond.scheduler_address
+            for each in (found.link, link):
+                # Nobody but the coordinator has signed its certificate.
+                read = asking.read(Coordinator(each, "beyond", "notebook"), "jobs", {})
+                assert json.loads(asyncio.run(read).body)["jobs"] == []
 
     def test_no_client_and_other_schedulers_are_no_news(self, home):
         assert announce() is None
