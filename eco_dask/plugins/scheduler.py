@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-import dask
 from distributed import Scheduler, SchedulerPlugin
 
 from eco_dask.config import data_directory, database_url

@@ -142,10 +142,8 @@ class TestPins:
         assert secure.seen == []
 
     def test_where_there_is_no_tls_a_pin_ends_the_matter(self, made):
-        pin = "a" * 26
+        link = Link(made.url.replace("http:", "https:"), made.token, pin="a" * 26)
         with pytest.raises(CoordinatorError, match="does not answer"):
-            made_url = made.url.replace("http:", "https:")
-            link = Link(made_url, made.token, pin=pin)
             asyncio.run(asking.read(Coordinator(link, "made", "link"), "jobs", {}))
         assert made.seen == []
 
