@@ -195,10 +195,12 @@ def test_tooltips_show_hostile_names_as_text(shown, new_page, dialogs):
     assert dialogs == []
 
 
-def test_a_thousand_providers_can_be_scrolled_through(shown, new_page, dialogs):
-    shown.snapshot = snapshots.crowded(1000)
+def test_a_thousand_providers_can_be_scrolled_through_and_more_are_counted(
+    shown, new_page, dialogs
+):
+    shown.snapshot = snapshots.crowded(1003)
     page = open_page(new_page, dialogs, shown, "eco")
-    page.get_by_text("of 1,000 known").wait_for()
+    page.get_by_text("of 1,003 known").wait_for()
     page.locator(".slick-row").first.wait_for()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     rows = page.locator(".slick-viewport").first
@@ -206,6 +208,10 @@ def test_a_thousand_providers_can_be_scrolled_through(shown, new_page, dialogs):
     page.mouse.wheel(0, 30_000)
     # Revoked ones are sorted last.
     page.locator(".slick-row").get_by_text("revoked").first.wait_for()
+    note = page.get_by_text("3 more rows are left out here")
+    note.wait_for()
+    shown.snapshot = snapshots.crowded(1000)
+    note.wait_for(state="hidden")
 
 
 def test_a_failing_snapshot_is_told_and_ends(shown, new_page, dialogs):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eco_dask.dashboard.model import Energy, Snapshot
-from eco_dask.dashboard.pages.columns import ROWS_MAX, changed, columns, length
+from eco_dask.dashboard.pages.columns import ROWS_MAX, changed, columns, left_out, length
 from eco_dask.dashboard.pages.formats import UNKNOWN, chance, label, points, span, unique
 from eco_dask.dashboard.pages.history import POINTS_MAX, History
 from eco_dask.dashboard.pages.parts import Tiles, as_array, empty_html, notice_html, tiles_html
@@ -196,8 +196,11 @@ def test_markup_in_tiles_and_notices_is_text():
 # ---------------------------------------------------------------------- columns and formats
 
 
-def test_tables_end_at_their_bound():
-    assert length(columns(("n",), ((n,) for n in range(ROWS_MAX + 5)))) == ROWS_MAX
+def test_tables_end_at_their_bound_and_count_the_others():
+    found = columns(("n",), ((n,) for n in range(ROWS_MAX + 5)))
+    assert (length(found), left_out(found)) == (ROWS_MAX, 5)
+    whole = columns(("n",), ((n,) for n in range(ROWS_MAX)))
+    assert (length(whole), left_out(whole)) == (ROWS_MAX, 0)
     assert columns(("n", "m"), []) == {"n": [], "m": []}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 #: Columns of equal length, by name.
@@ -16,6 +17,12 @@ PageData = Mapping[str, Columns]
 
 #: Rows that a table shows at most; what is sorted first stays.
 ROWS_MAX: Final = 1000
+
+
+class Rows(dict[str, list[Any]]):
+    """Columns that know how many rows were left out."""
+
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +37,23 @@ class Tile:
     alarming: bool = False
 
 
-def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
-    """Turn rows into columns, of no more than ``ROWS_MAX`` rows."""
-    kept = [row for row, _ in zip(rows, range(ROWS_MAX), strict=False)]
+def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> Rows:
+    """Turn rows into columns, of no more than ``ROWS_MAX`` rows; the others are counted."""
+    coming = iter(rows)
+    kept = list(islice(coming, ROWS_MAX))
     if not kept:
-        return {name: [] for name in names}
-    return {name: list(column) for name, column in zip(names, zip(*kept, strict=True), strict=True)}
+        return Rows({name: [] for name in names})
+    found = Rows(zip(names, map(list, zip(*kept, strict=True)), strict=True))
+    found.left_out = sum(1 for _ in coming)
+    return found
 
 
-def tiles(found: Iterable[Tile]) -> dict[str, list[Any]]:
+def left_out(found: Columns) -> int:
+    """Count the rows that are not among those shown."""
+    return found.left_out if isinstance(found, Rows) else 0
+
+
+def tiles(found: Iterable[Tile]) -> Rows:
     """Turn tiles into columns."""
     names = ("label", "value", "hint", "alarming")
     return columns(names, ((t.label, t.value, t.hint, t.alarming) for t in found))

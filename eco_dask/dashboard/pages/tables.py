@@ -12,14 +12,16 @@ from typing import Any, Final, Literal
 from bokeh.models import (
     CellFormatter,
     DataTable,
+    Div,
     NumberFormatter,
     ScientificFormatter,
     StringFormatter,
     TableColumn,
     UIElement,
 )
+from bokeh.models import Column as Stack
 
-from eco_dask.dashboard.pages.columns import Columns, length
+from eco_dask.dashboard.pages.columns import Columns, left_out, length
 from eco_dask.dashboard.pages.formats import UNKNOWN
 from eco_dask.dashboard.pages.parts import Card, Part
 
@@ -53,6 +55,8 @@ _CSS: Final = """
 .slick-column-name { white-space: normal; }
 .slick-cell > div { overflow: hidden; text-overflow: ellipsis; }
 """
+_NOTE_CSS: Final = ".bk-clearfix { padding: 6px 8px; color: var(--eco-dim); font-size: 12px; }"
+_NOTE: Final = "The first %d rows. %d more %s left out here; the HTTP API pages through all."
 #: Headings of numbers stand where their numbers do.
 _RIGHT: Final = ".slick-header-column:nth-child(%d) { text-align: right; }"
 
@@ -110,7 +114,26 @@ class Table(Part):
             reorderable=False,
             stylesheets=[_CSS, *(_RIGHT % n for n, f in enumerate(self._fields, 1) if f.is_number)],
         )
-        return self._table
+        self._note = Div(
+            text="",
+            disable_math=True,
+            visible=False,
+            margin=0,
+            sizing_mode="stretch_width",
+            stylesheets=[_NOTE_CSS],
+        )
+        return Stack(self._table, self._note, margin=0, sizing_mode="stretch_width")
+
+    def show(self, columns: Columns) -> bool:
+        """Show the rows, and say how many are not among them."""
+        if columns is self._shown:
+            return super().show(columns)
+        more = left_out(columns)
+        note = _NOTE % (length(columns), more, "row is" if more == 1 else "rows are") * bool(more)
+        moved = self._note.text != note
+        if moved:
+            self._note.update(text=note, visible=bool(more))
+        return super().show(columns) or moved
 
     def fit(self, columns: Columns) -> None:
         """Be as high as the rows, up to a dozen."""
