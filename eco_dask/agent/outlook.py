@@ -21,6 +21,15 @@ OUTLOOKS: Final[Mapping[str, str]] = MappingProxyType(
             "the tasks that wait were given to another machine of yours already, and one owner "
             "is one witness"
         ),
+        "probation": (
+            "the tasks that wait have an answer of yours, and your machines' record is too short "
+            "for it to count alone: another owner must confirm it, which adds to your record"
+        ),
+        "lost": "the tasks that wait were given up or lost by this machine before",
+        "price": (
+            "the recruiters of the tasks that wait have set a budget, and all of its points are "
+            "held for tasks that run now"
+        ),
         "barred": (
             "answers of your machines were wrong, so the network gives you nothing until the "
             "operator lets you in again: ask there"

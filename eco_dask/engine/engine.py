@@ -169,7 +169,8 @@ class Engine:
         if found is None:
             return Outlook("no-demand")
         barred = self.roster.barred if found.role == "provider" else frozenset[OwnerId]()
-        return outlook_of(found, self._line.ballots(found.role), barred)
+        waiting = self._line.ballots(found.role)
+        return outlook_of(found, waiting, barred, self._treasury.is_short)
 
     def take_changed(self) -> set[OwnerId]:
         """Return the owners of whom something was learned since the last call."""

@@ -61,7 +61,8 @@ class Treasury:
         )
         if task.budget_mpt is not None:
             left_mpt = task.budget_mpt - self._committed_mpt[task.job]
-            if left_mpt < (price_mpt := self._price_mpt(likely_units)):
+            if self.is_short(task):
+                price_mpt = self._price_mpt(likely_units)
                 return OverBudget(task.budget_mpt, self._committed_mpt[task.job], price_mpt)
             if history is None:
                 amount_mpt = min(amount_mpt, math.ceil(left_mpt * UNKNOWN_SHARE_OF_BUDGET))
@@ -71,6 +72,14 @@ class Treasury:
         self._committed_mpt[task.job] += amount_mpt
         self._entries.append(reserve)
         return reserve
+
+    def is_short(self, task: Task) -> bool:
+        """Whether what is left of a job's budget pays for no other attempt, as long as it is so."""
+        if task.budget_mpt is None:
+            return False
+        history = self._histories.get(task.kind)
+        price_mpt = self._price_mpt(history.typical_units if history else 0.0)
+        return task.budget_mpt - self._committed_mpt[task.job] < price_mpt
 
     def expect(self, job: JobId, change: int) -> None:
         """Count the answers and values under way for a job: each may end with points given back."""

@@ -301,7 +301,9 @@ class Outlook:
     """Why a provider that has nothing to do gets no work, and how many tasks wait in all.
 
     Codes: ``no-demand``, ``tags`` (the detail names those that the waiting tasks need),
-    ``witnessed`` (its owner was asked already), ``barred``, ``soon``.
+    ``witnessed`` (its owner was asked already), ``probation`` (it was, and its answer does not
+    count alone yet), ``lost`` (this machine lost them before), ``price`` (no points are left for
+    them at present), ``barred``, ``soon``.
     """
 
     TYPE_CODE: ClassVar[int] = 80

@@ -10,12 +10,17 @@ from eco_dask.agent.outlook import OUTLOOKS, Idle, why_no_work
 from eco_dask.engine.ballot import Ballot
 from eco_dask.engine.facts import Provider, Task
 from eco_dask.engine.outlook import Outlook, outlook_of
+from eco_dask.verification.rules import CredibilityRule, QuorumRule
 
+CREDIBLE = CredibilityRule(1e-3, 1e-2)
+QUORUM = QuorumRule()
 ANN = Provider("p1", "ann", "provider", frozenset({"linux"}), 1)
 
 
-def waiting(*require: str, asked: Provider | None = None) -> Ballot:
-    task = Task("b", "sum", "job", "recruiter:r", require=frozenset(require))
+def waiting(
+    *require: str, asked: Provider | None = None, rule=QUORUM, budget_mpt: int | None = None
+) -> Ballot:
+    task = Task("b", "sum", "job", "recruiter:r", rule, frozenset(require), budget_mpt=budget_mpt)
     ballot = Ballot(task, role="provider", wanted=2)
     if asked is not None:
         ballot.leases["l"] = SimpleNamespace(provider=asked)
@@ -36,6 +41,37 @@ def waiting(*require: str, asked: Provider | None = None) -> Ballot:
 )
 def test_the_gateway_says_why(ballots, barred, expected) -> None:
     assert outlook_of(ANN, ballots, barred) == expected
+
+
+def lost(*by: Provider) -> Ballot:
+    ballot = waiting()
+    ballot.lost_by.update(each.id for each in by)
+    return ballot
+
+
+def audited() -> Ballot:
+    ballot = waiting(asked=ANN, rule=CREDIBLE)
+    ballot.phase = "standing"
+    return ballot
+
+
+@pytest.mark.parametrize(
+    ("ballots", "code"),
+    [
+        ([waiting(asked=ANN, rule=CREDIBLE)], "probation"),
+        ([waiting(asked=ANN, rule=CREDIBLE), waiting()], "soon"),
+        ([audited()], "witnessed"),
+        ([lost(ANN)], "lost"),
+        ([lost(ANN), waiting(asked=ANN)], "lost"),
+        ([lost(ANN), waiting()], "soon"),
+        ([waiting(budget_mpt=5), waiting(budget_mpt=5)], "price"),
+        ([waiting(budget_mpt=5), waiting()], "soon"),
+        ([waiting(budget_mpt=5), waiting(asked=ANN), lost(ANN)], "price"),
+    ],
+)
+def test_of_tasks_that_it_could_do_the_gateway_says_what_keeps_them_away(ballots, code) -> None:
+    found = outlook_of(ANN, ballots, set(), lambda task: task.budget_mpt is not None)
+    assert found == Outlook(code, "", len(ballots))
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,7 @@ def test_a_task_waits_while_points_of_its_job_may_come_back() -> None:
     net = net_that_knows_the_kind("a*9")
     assert net.submit("t0", owners=1, budget_mpt=9_000) == ["ask a"]  # holds all of it
     assert net.submit("t1", owners=1, budget_mpt=9_000) == []
+    assert net.engine.outlook("a").code == "price"
     net.tick(10.0)
     words = net.answer("a", "1", "t0", here=False, cpu_s=3.0)
     assert words == ["fetch a"]  # its value is awaited, so points may still come back

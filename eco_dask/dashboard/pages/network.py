@@ -147,18 +147,18 @@ def _row(provider: Provider) -> tuple[Any, ...]:
 _PROVIDERS_FIELDS = (
     Field("id", "Provider", width_px=130),
     Field("owner", "Owner", width_px=130),
-    Field("role", "Role", width_px=70),
+    Field("role", "Role", width_px=85),
     Field("state", "State", width_px=70),
     Field("slots", "Slots", "count", 60),
     Field("leases", "Leases", "count", 60),
     Field("score", "Speed (ref. cores)", "number", 110),
     Field("tasks", "Tasks", "count", 70),
     Field("agreed", "Agreed", "count", 70),
-    Field("dissented", "Dissented", "count", 75),
+    Field("dissented", "Dissented", "count", 95),
     Field("posted_points", "Paid (points)", "points", 100),
     Field("strikes", "Strikes", "count", 60),
     Field("reasons", "Struck for", width_px=150),
-    Field("machine", "Machine", width_px=190),
+    Field("machine", "Machine", width_px=160),
 )
 
 _GATEWAYS_FIELDS = (
