@@ -92,7 +92,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     }
     void app.restored.then(() => {
       // dask-labextension registers its commands meanwhile.
-      context.panes = daskPanes(app.commands, trans);
+      context.panes = daskPanes(app.commands, trans, () => model.coordinator?.url ?? null);
       panel.update();
     });
   }

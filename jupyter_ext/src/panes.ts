@@ -6,14 +6,27 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
 const LAUNCH = 'dask:launch-dashboard';
+/** Tells dask-labextension whose dashboard its panes are of. */
+const POPULATE = 'dask:populate-dashboard-url';
 
 export interface IPane {
   label: string;
   open: () => void;
 }
 
-/** The pages that eco_dask adds to Dask's dashboard, as panes; none without dask-labextension. */
-export function daskPanes(commands: CommandRegistry, trans: TranslationBundle): IPane[] {
+/** The commands that are used here. */
+export type Commands = Pick<CommandRegistry, 'execute' | 'hasCommand'>;
+
+/**
+ * The pages that eco_dask adds to Dask's dashboard, as panes; none without dask-labextension.
+ *
+ * @param url - says where the coordinator is that the panel shows, null if it shows none.
+ */
+export function daskPanes(
+  commands: Commands,
+  trans: Pick<TranslationBundle, '__'>,
+  url: () => string | null
+): IPane[] {
   if (!commands.hasCommand(LAUNCH)) {
     return [];
   }
@@ -24,11 +37,13 @@ export function daskPanes(commands: CommandRegistry, trans: TranslationBundle): 
     ['individual-eco-energy', trans.__('Energy')],
     ['individual-eco-jobs', trans.__('Jobs')]
   ];
-  return pages.map(([route, label]) => ({
-    label,
-    open: () =>
-      void commands.execute(LAUNCH, {
-        item: { route: `/${route}`, label: `Eco ${label}`, key: `Eco ${label}` }
-      })
-  }));
+  const open = async (route: string, label: string): Promise<void> => {
+    const shown = url();
+    if (shown !== null && commands.hasCommand(POPULATE)) {
+      await commands.execute(POPULATE, { url: shown });
+    }
+    const item = { route: `/${route}`, label: `Eco ${label}`, key: `Eco ${label}` };
+    await commands.execute(LAUNCH, { item });
+  };
+  return pages.map(([route, label]) => ({ label, open: () => void open(route, label) }));
 }

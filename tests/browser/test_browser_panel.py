@@ -190,6 +190,22 @@ def test_code_is_written_into_the_notebook_in_front(new_page, lab, cluster):
     )
 
 
+def test_pages_of_the_shown_coordinator_open_in_dask_labextensions_panes(
+    new_page, lab, cluster, artefacts
+):
+    page = open_lab(new_page, lab, width=1400, height=950)
+    until(page, "providers", r"^5$")
+    # Nobody told dask-labextension of it before.
+    page.locator("#eco-dask-panel [data-eco=pane]").get_by_text("Network").click()
+    pane = page.frame_locator("iframe[src*='individual-eco-network']")
+    pane.get_by_text("connected, of 5 known").wait_for(timeout=60_000)
+    page.screenshot(path=artefacts / "panel-pane.png")
+    page.click('.jp-SideBar [data-id="dask-dashboard-launcher"]')
+    listed = page.locator("#dask-dashboard-launcher")
+    for name in ("Eco Network", "Eco Verification", "Eco Points", "Eco Energy", "Eco Jobs"):
+        listed.get_by_text(name, exact=True).wait_for(timeout=30_000)
+
+
 def test_this_machine_is_lent_and_paused_from_the_panel(
     new_page, lab, cluster, invitation, artefacts
 ):

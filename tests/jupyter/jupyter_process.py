@@ -25,6 +25,9 @@ class JupyterServer:
         self, home: Path, settings: dict[str, Any], *, app: str = "jupyter_server"
     ) -> None:
         self.home, self._app, self._settings = home, app, settings
+        self._extensions = {"eco_dask.jupyter": True}
+        if app == "jupyterlab":
+            self._extensions["dask_labextension"] = True
         self.notebooks = home / "notebooks"
         self.data_directory = home / "eco"
         self.log = home / "jupyter.log"
@@ -36,7 +39,7 @@ class JupyterServer:
             sys.executable, "-m", self._app, "--no-browser", "--allow-root", "--ip=127.0.0.1",
             "--port=0", f"--ServerApp.root_dir={self.notebooks}",
             f"--IdentityProvider.token={TOKEN}",
-            "--ServerApp.jpserver_extensions={'eco_dask.jupyter': True}",
+            f"--ServerApp.jpserver_extensions={self._extensions}",
         ]  # fmt: skip
         if self._app == "jupyterlab":
             command += [

@@ -104,7 +104,7 @@ def machine(capability: Mapping[str, Any]) -> str:
     """Return what a machine is, in a few words."""
     parts = [str(capability.get(key) or "") for key in ("os", "machine")]
     if cores := capability.get("cores"):
-        parts.append(f"{cores} cores")
+        parts.append(f"{cores} core{'s' if cores != 1 else ''}")
     gpus = capability.get("gpus") or []
     if isinstance(gpus, list | tuple) and gpus:
         # "85899345920 NVIDIA H100 PCIe": memory in bytes, a blank, the model.

@@ -58,7 +58,12 @@ export function Panel({ state, context }: IPanel): JSX.Element {
             {panes.length > 0 && (
               <div className="eco-Row eco-mod-wrap" aria-label={trans.__('Dashboard panes')}>
                 {panes.map(each => (
-                  <button key={each.label} className="eco-Button" onClick={each.open}>
+                  <button
+                    key={each.label}
+                    className="eco-Button"
+                    data-eco="pane"
+                    onClick={each.open}
+                  >
                     {each.label}
                   </button>
                 ))}
