@@ -201,6 +201,7 @@ class WorkerRule:
 
     cache_bytes: int
     reconnect_max_s: float
+    ping_s: float
 
 
 def worker_rule() -> WorkerRule:
@@ -208,6 +209,7 @@ def worker_rule() -> WorkerRule:
     return WorkerRule(
         cache_bytes=size_bytes("worker.cache-bytes"),
         reconnect_max_s=seconds("worker.reconnect-max"),
+        ping_s=seconds("worker.ping"),
     )
 
 

@@ -21,7 +21,7 @@ from eco_dask.settings import defaults, setting
 
 #: What is settled at the start of an agent and changes with the next.
 AT_START = frozenset(
-    {"cache-bytes", "reconnect-max", "sandbox.profile", "sandbox.trust-recruiters",
+    {"cache-bytes", "reconnect-max", "ping", "sandbox.profile", "sandbox.trust-recruiters",
      "sandbox.read", "sandbox.image", "sandbox.gpu"}
 )  # fmt: skip
 _RULES: tuple[Callable[[], object], ...] = (

@@ -206,7 +206,15 @@ def prepare(
     packages = () if sandbox.profile.name == "container" else installed_packages()
     energy = energy_plan(owner_energy_rule(), home, slots)
     about = Introduction(
-        found, identity, capability, slots, cache_bytes, limits, packages=packages, energy=energy
+        found,
+        identity,
+        capability,
+        slots,
+        cache_bytes,
+        limits,
+        ping_s=worker_rule().ping_s,
+        packages=packages,
+        energy=energy,
     )
     return about, RunnerRule(slots, threads_per_slot, limits.value_bytes_max, sandbox)
 
