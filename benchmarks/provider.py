@@ -3,7 +3,7 @@
     eco-dask-worker LINK ──► first task; paused; idle      one runner, with and without a sandbox
 
 ``sandbox_overhead_share`` compares tasks of 100 ms in the sandbox chosen here with none, in pairs.
-``base_install_mb`` needs ``--install``: it makes an environment from the package index.
+``base_install_mb`` is a fresh environment from the package index; ``--no-install`` leaves it out.
 """
 
 from __future__ import annotations
@@ -235,13 +235,13 @@ async def measure_sandbox(options: Options, folder: Path) -> dict[str, float]:
 def main() -> None:
     """Measure, and print the figures last."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--install", action="store_true")
+    parser.add_argument("--no-install", action="store_true")
     known, others = parser.parse_known_args()
     options = parse_options(__doc__, others)
     with tempfile.TemporaryDirectory() as folder:
         figures = measure_provider(options, Path(folder))
         figures |= asyncio.run(measure_sandbox(options, Path(folder)))
-    if known.install:
+    if not known.no_install:
         figures["base_install_mb"] = measure_base_install()["base_install_mb"]
     finish("provider", figures)
 
