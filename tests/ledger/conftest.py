@@ -7,64 +7,29 @@ binaries that Debian and its kin install.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from postgres_server import BINARIES, PostgresServer, newest_binaries
 from sqlalchemy import create_engine, make_url, text
 
 from eco_dask.ledger.database import open_database
 from eco_dask.ledger.store import Ledger
 
-BINARIES = Path("/usr/lib/postgresql")
-
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     given = os.environ.get("ECO_DASK_TEST_POSTGRES")
-    folders = sorted(BINARIES.glob("[0-9]*/bin"), key=lambda folder: float(folder.parent.name))
+    binaries = newest_binaries()
     if given:
         yield given
-    elif folders:
-        with temporary_server(folders[-1]) as url:
-            yield url
+    elif binaries is not None:
+        with PostgresServer(binaries) as server:
+            yield server.url
     else:
         pytest.skip(f"no PostgreSQL server in {BINARIES}, and ECO_DASK_TEST_POSTGRES is not set")
-
-
-@contextmanager
-def temporary_server(binaries: Path) -> Iterator[str]:
-    """Run a server that listens on a socket in its own folder only, and remove it afterwards."""
-    # The server refuses to run as root, and a socket's path must be short.
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="eco-pg-"))
-    if user:
-        shutil.chown(folder, user)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [binaries / program, "-D", folder / "data", *arguments]
-        log = folder / "commands.log"
-        with log.open("ab") as output:
-            done = subprocess.run(
-                command, user=user, cwd=folder, stdout=output, stderr=output, check=False
-            )
-        assert done.returncode == 0, f"{command} failed:\n{log.read_text()}"
-
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    try:
-        run("initdb", "-U", "eco", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-        run("pg_ctl", "start", "-w", "-l", str(folder / "server.log"), "-o", options)
-        try:
-            yield f"postgresql://eco@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "stop", "-w", "-m", "immediate")
-    finally:
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
