@@ -31,9 +31,9 @@ class CoordinatorFacts:
     #: SQLAlchemy URL of the books; may hold a password.
     database: str
     #: Where the dashboard and the HTTP API are, ``https://host:port``; empty without one.
-    dashboard_url: str
+    dashboard_url: str = ""
     #: Pin of the dashboard's certificate; empty with ``http://`` or a public authority's.
-    dashboard_pin: str
+    dashboard_pin: str = ""
 
     def panel_link(self, token: str) -> str:
         """Return what is pasted into the JupyterLab panel."""
@@ -58,7 +58,7 @@ def read_facts(path: Path) -> CoordinatorFacts | None:
     try:
         found = json.loads(path.read_bytes())
         names = CoordinatorFacts.__dataclass_fields__
-        return CoordinatorFacts(**{name: str(found[name]) for name in names})
+        return CoordinatorFacts(**{name: str(found[name]) for name in names if name in found})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
