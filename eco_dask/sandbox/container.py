@@ -18,6 +18,7 @@ from eco_dask.sandbox.launch import (
     session_environment,
 )
 from eco_dask.sandbox.limits import rlimits
+from eco_dask.sandbox.seccomp import FilterRule, assemble, filter_obstacle
 
 #: Runs :mod:`eco_dask.sandbox.enter` of the image's own copy of this package.
 _ENTER = (
@@ -49,16 +50,26 @@ class Container:
             )
         return None
 
-    def filter(self, machine: Machine, plan: Plan) -> bytes:  # noqa: ARG002  the engine brings its own
-        """Return nothing: the engine's own filter is in place."""
-        return b""
+    def filter(self, machine: Machine, plan: Plan) -> bytes:  # noqa: ARG002  the same for all plans
+        """Return the system call filter, which the process loads by itself.
+
+        Engines bring one of their own, which lets through what containers in containers need:
+        with podman 4.3, mounts, namespaces and the kernel's keyring. Elsewhere than on Linux the
+        engine's virtual machine may have another processor than this one, and theirs must do.
+        """
+        if filter_obstacle(machine.system, machine.machine) is not None:
+            return b""
+        return assemble(FilterRule(), machine.machine)
 
     def command(self, machine: Machine, plan: Plan) -> Launch:
         """Return what to execute."""
         engine = _engine(machine)
         if engine is None:
             raise ValueError("there is no engine to run a container with")
-        confinement = Confinement(rlimits=rlimits(plan.limits, bounded=True, gpu=plan.gpu))
+        confinement = Confinement(
+            rlimits=rlimits(plan.limits, bounded=True, gpu=plan.gpu),
+            seccomp=self.filter(machine, plan).hex(),
+        )
         inner = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"} | dict(plan.environment)  # noqa: S108
         inside = ("python", "-P", "-s", "-c", _ENTER)
         argv = (

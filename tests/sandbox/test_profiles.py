@@ -13,6 +13,7 @@ from eco_dask.sandbox.container import Container
 from eco_dask.sandbox.launch import GpuFiles, Machine, Plan, PythonHome, own_folders
 from eco_dask.sandbox.limits import Limits
 from eco_dask.sandbox.seatbelt import Seatbelt, policy
+from eco_dask.sandbox.seccomp import FilterRule, assemble
 from eco_dask.sandbox.windows import Job, JobSettings, job_settings
 
 PYTHON = PythonHome(
@@ -207,6 +208,14 @@ def test_a_container_has_no_network_no_rights_and_limits() -> None:
     assert argv[-2:] == (PLAN.module, "2")
     assert launch.cleanup == ("/usr/bin/docker", "kill", "eco-runner-1")
     assert "secret" not in " ".join((*argv, *launch.environment.values()))
+
+
+def test_a_container_loads_our_filter_too_where_it_shares_this_kernel() -> None:
+    told = spec(Container().command(LINUX, PLAN).argv)
+    assert bytes.fromhex(told["seccomp"]) == assemble(FilterRule(), "x86_64")
+    # On a Mac it runs in a virtual machine, whose processor may be another.
+    mac = replace(MAC, programs={"docker": "/usr/local/bin/docker"})
+    assert spec(Container().command(mac, PLAN).argv)["seccomp"] == ""
 
 
 def test_a_container_takes_the_gpu_as_its_engine_does() -> None:
