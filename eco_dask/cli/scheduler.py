@@ -218,7 +218,9 @@ class Coordinator:
         register()
         try:
             self._security = choose_security(options)
-            add_pages()
+            if options.dashboard_address is not None:
+                # Bokeh takes half a second and some memory: not where nobody can look.
+                add_pages()
             async with Scheduler(
                 host=options.host,
                 port=options.port,

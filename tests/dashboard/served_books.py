@@ -112,7 +112,13 @@ class ServedBooks:
                 key = f"slow-{job.id}"
                 return job, self.client.map(slow, range(tasks), key=key)
 
-        return self.do(submit())
+        job, futures = self.do(submit())
+        # A client does not wait for the scheduler to hear of what it submits.
+        deadline_s = time.monotonic() + 25
+        while self.get(f"/jobs/{job.id}", "operator").status != 200:
+            assert time.monotonic() < deadline_s, "the scheduler does not know the job"
+            time.sleep(0.02)
+        return job, futures
 
     def _fill(self) -> None:
         engine = open_database(f"sqlite:///{self.folder / 'coordinator.sqlite'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -54,55 +55,67 @@ def settled(ledger: Ledger, job: eco_dask.Job) -> JobReport:
     return job.report()
 
 
-def test_a_jobs_report_is_the_sum_over_its_receipts_and_shows_what_checking_took() -> None:
-    providers = honest("ann", "bob", "cem")
-    with network(providers=providers, config=OWNERS) as cluster, Client(cluster) as client:
-        with eco_dask.job("burn", quorum=2) as job:
-            futures = client.map(burn, range(12), pure=False)
-            assert client.gather(futures) == [float(i) for i in range(12)]
-        del futures
-        ledger = books(cluster)
-        report = settled(ledger, job)
-        receipts = ledger.receipts(job=job.id, limit=1000)
-        told = ledger.energy_of([it.lease for it in receipts]).values()
-        runs = [it for it in told if isinstance(it, EnergyFigures)]
-        assert len(runs) == len(receipts)
-        energy = report.energy
-        assert energy is not None
-        # To the microjoule, over useful, checking and wasted runs.
-        of_runs = (energy.useful, energy.verification, energy.wasted)
-        assert total(it for it in of_runs if it is not None) == total(runs)
-        assert (energy.unknown_runs, report.accepted) == (0, 12)
-        assert energy.useful is not None
-        assert energy.verification is not None
-        assert energy.useful.marginal_uj > 0
-        assert energy.verification.reserved_uj > 0
-        assert energy.all is not None
-        assert energy.all.tier.value in {"C", "D"}
-        assert energy.useful.tier.value == "C"
-        assert {it[:3] for it in energy.useful.grids} == {"FRA"}
-        assert energy.useful.carbon.central_ug > 0
-        until(lambda: job.report().energy.coordination is not None, "own work of the coordinator")
-        text = str(job.report())
-        assert "modelled (class C)" in text or "class D" in text
-        assert "verification" in text
-        assert "the cloud" in text
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[EcoCluster]:
+    """Three owners, of whom nothing is known before the first test."""
+    with network(providers=honest("ann", "bob", "cem"), config=OWNERS) as cluster:
+        yield cluster
 
 
-@pytest.mark.parametrize("error", [0.01])
-def test_a_job_with_an_error_accounts_its_audits_and_known_answers(error: float) -> None:
-    providers = honest("ann", "bob", "cem")
-    with network(providers=providers, config=OWNERS) as cluster, Client(cluster) as client:
-        with eco_dask.job("audited", error=error) as job:
-            futures = client.map(burn, range(20), [0.05] * 20, pure=False)
-            client.gather(futures)
-        del futures
-        report = settled(books(cluster), job)
-        assert report.energy is not None
-        assert report.energy.verification is not None
-        assert report.energy.verification.reserved_uj > 0
-        assert (report.energy.overhead_share or 0.0) > 0.0
-        assert report.attempts > report.accepted
+@pytest.fixture
+def client(cluster: EcoCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
+        yield client
+
+
+def test_a_job_with_an_error_accounts_its_audits_and_known_answers(
+    cluster: EcoCluster, client: Client
+) -> None:
+    with eco_dask.job("audited", error=0.01) as job:
+        futures = client.map(burn, range(20), [0.05] * 20, pure=False)
+        client.gather(futures)
+    del futures
+    report = settled(books(cluster), job)
+    assert report.energy is not None
+    assert report.energy.verification is not None
+    assert report.energy.verification.reserved_uj > 0
+    assert (report.energy.overhead_share or 0.0) > 0.0
+    assert report.attempts > report.accepted
+
+
+def test_a_jobs_report_is_the_sum_over_its_receipts_and_shows_what_checking_took(
+    cluster: EcoCluster, client: Client
+) -> None:
+    with eco_dask.job("burn", quorum=2) as job:
+        futures = client.map(burn, range(12), pure=False)
+        assert client.gather(futures) == [float(i) for i in range(12)]
+    del futures
+    ledger = books(cluster)
+    report = settled(ledger, job)
+    receipts = ledger.receipts(job=job.id, limit=1000)
+    told = ledger.energy_of([it.lease for it in receipts]).values()
+    runs = [it for it in told if isinstance(it, EnergyFigures)]
+    assert len(runs) == len(receipts)
+    energy = report.energy
+    assert energy is not None
+    # To the microjoule, over useful, checking and wasted runs.
+    of_runs = (energy.useful, energy.verification, energy.wasted)
+    assert total(it for it in of_runs if it is not None) == total(runs)
+    assert (energy.unknown_runs, report.accepted) == (0, 12)
+    assert energy.useful is not None
+    assert energy.verification is not None
+    assert energy.useful.marginal_uj > 0
+    assert energy.verification.reserved_uj > 0
+    assert energy.all is not None
+    assert energy.all.tier.value in {"C", "D"}
+    assert energy.useful.tier.value == "C"
+    assert {it[:3] for it in energy.useful.grids} == {"FRA"}
+    assert energy.useful.carbon.central_ug > 0
+    until(lambda: job.report().energy.coordination is not None, "own work of the coordinator")
+    text = str(job.report())
+    assert "modelled (class C)" in text or "class D" in text
+    assert "verification" in text
+    assert "the cloud" in text
 
 
 def test_two_providers_on_one_host_do_not_count_the_machine_twice() -> None:
