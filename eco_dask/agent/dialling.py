@@ -23,10 +23,10 @@ from eco_dask.carrier import Outbox
 from eco_dask.errors import RegistrationError, WireError
 from eco_dask.providers.benchmark import SIZE_MAX, run_benchmark
 from eco_dask.providers.capability import Capability
-from eco_dask.providers.certificates import check_fingerprint, client_context
 from eco_dask.providers.detect import software
 from eco_dask.providers.identity import Identity
 from eco_dask.providers.link import JoinLink
+from eco_dask.providers.pins import check_fingerprint, client_context
 from eco_dask.text import line
 from eco_dask.wire import messages as m
 from eco_dask.wire.frames import decode_frame

@@ -23,9 +23,9 @@ from eco_dask.errors import EcoDaskError
 from eco_dask.host.presence import judge
 from eco_dask.host.senses import Senses
 from eco_dask.owner_config import presence_rule
-from eco_dask.providers.certificates import client_context
 from eco_dask.providers.detect import detect, software
 from eco_dask.providers.link import JoinLink, find_link
+from eco_dask.providers.pins import client_context
 from eco_dask.sandbox.choose import choose
 from eco_dask.sandbox.limits import describe
 

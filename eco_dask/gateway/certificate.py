@@ -12,13 +12,13 @@ from pathlib import Path
 from eco_dask.config import GatewayRule
 from eco_dask.errors import ConfigurationError
 from eco_dask.providers.certificates import (
-    PUBLIC_CA,
     ServerCertificate,
     load_or_create_certificate,
     read_certificate,
     server_context,
 )
 from eco_dask.providers.link import is_loopback
+from eco_dask.providers.pins import PUBLIC_CA
 
 logger = logging.getLogger(__name__)
 

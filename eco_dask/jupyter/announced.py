@@ -69,7 +69,7 @@ def announce(client: Any = None) -> dict[str, Any] | None:
     place = _place(client, mark["scheme"]) if mark else None
     if place is None:
         return None
-    (url, name), pin = place, mark["pin"]
+    (url, name), pin = place, str(mark.get("pin", ""))
     key = Link(url).id
     known = [each for each in announced() if (each.pid, each.link.id) == (os.getpid(), key)]
     if not known or time.time() - known[0].at_s > _RENEWED_S:
@@ -130,7 +130,7 @@ def announced(folder: Path | None = None) -> list[Announced]:
 
 def _read(path: Path) -> Announced:
     plain = json.loads(read_private(path))
-    link = Link(str(plain["url"]), plain["token"], insecure=True, pin=str(plain["pin"]))
+    link = Link(str(plain["url"]), plain["token"], insecure=True, pin=str(plain.get("pin", "")))
     return Announced(
         link, str(plain["name"]), str(plain["scheduler"]), int(plain["pid"]), float(plain["at_s"])
     )

@@ -20,7 +20,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from eco_dask.errors import EcoDaskError, RegistrationError
 from eco_dask.jupyter.coordinators import Coordinator
 from eco_dask.jupyter.links import Link
-from eco_dask.providers.certificates import check_fingerprint, client_context, trust_only
+from eco_dask.providers.pins import check_fingerprint, client_context, trust_only
 
 _PREFIX = "/eco/api/v1/"
 #: What the panel shows, and nothing else that a coordinator may serve.

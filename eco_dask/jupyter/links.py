@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from eco_dask.errors import ConfigurationError
-from eco_dask.providers.certificates import PUBLIC_CA, pin_of
 from eco_dask.providers.link import is_loopback
+from eco_dask.providers.pins import PUBLIC_CA, pin_of
 
 #: Characters of a bearer token (RFC 6750); also keeps it on one line of a header.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,512}", re.ASCII)

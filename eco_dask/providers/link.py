@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eco_dask.errors import ConfigurationError, RegistrationError
-from eco_dask.providers.certificates import pin_of
 from eco_dask.providers.invite import Invite
+from eco_dask.providers.pins import pin_of
 
 #: Environment variable that may hold a join link.
 LINK_VARIABLE = "ECO_DASK_JOIN_LINK"

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eco_dask.config import data_directory
 from eco_dask.errors import ConfigurationError, RegistrationError
-from eco_dask.providers.certificates import check_fingerprint, client_context
 from eco_dask.providers.invite import Invite
+from eco_dask.providers.pins import check_fingerprint, client_context
 from eco_dask.providers.private_files import make_private_folder, read_private, write_private
 from eco_dask.recruiters.link import RecruiterLink
 

@@ -22,10 +22,10 @@ from eco_dask.agent.rotating import rotate
 from eco_dask.config import gateway_rule
 from eco_dask.errors import ConfigurationError, RegistrationError
 from eco_dask.gateway.certificate import ShownCertificate
-from eco_dask.providers.certificates import PUBLIC_CA
 from eco_dask.providers.detect import detect
 from eco_dask.providers.identity import Identity, next_identity
 from eco_dask.providers.link import JoinLink
+from eco_dask.providers.pins import PUBLIC_CA
 from eco_dask.wire import messages as m
 
 pytestmark = pytest.mark.asyncio

@@ -15,7 +15,10 @@ from eco_dask.jupyter import asking
 from eco_dask.jupyter.asking import CoordinatorError
 from eco_dask.jupyter.coordinators import Coordinator
 from eco_dask.jupyter.links import Link
-from eco_dask.providers.certificates import load_or_create_certificate, pin_of, trust_only
+from eco_dask.providers.certificates import (
+    load_or_create_certificate,
+)
+from eco_dask.providers.pins import pin_of, trust_only
 
 
 @pytest.fixture

@@ -17,11 +17,10 @@ from eco_dask.providers.certificates import (
     CERTIFICATE_FILE,
     KEY_FILE,
     ServerCertificate,
-    check_fingerprint,
-    client_context,
     load_or_create_certificate,
     server_context,
 )
+from eco_dask.providers.pins import check_fingerprint, client_context
 
 NOW_S = 1.8e9
 HOSTS = ["gate.example.org", "127.0.0.1", "[2001:db8::1]"]

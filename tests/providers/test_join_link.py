@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eco_dask.errors import ConfigurationError, RegistrationError
-from eco_dask.providers.certificates import pin_of
 from eco_dask.providers.invite import Invite
 from eco_dask.providers.link import LINK_VARIABLE, JoinLink, find_link, is_loopback
+from eco_dask.providers.pins import pin_of
 
 SECRET = "Tr0ub4dor-and_3-horses"
 INVITE = f"ab12cd.{SECRET}"
