@@ -39,8 +39,8 @@ class Report:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, str] = {}
-        #: Tasks and attempts of all tests together, as the books have them.
-        self.totals: dict[str, int] = {}
+        #: Tasks and attempts of each module's tests together, as the books have them.
+        self.totals: dict[str, dict[str, int]] = {}
         #: Keys that the scheduler had to be told to forget.
         self.forced = 0
 
@@ -75,9 +75,23 @@ def eco_network(pytestconfig):
         n_providers=3, trusted_workers=1, quorum=2, dashboard_address=None, config=CONFIG
     ) as cluster:
         yield cluster, report
-        jobs = cluster.sync(cluster.scheduler_comm.eco_jobs, limit=JOBS_MAX)
-        for report_name, name in (("accepted", "ballots_accepted"), ("attempts", "attempts")):
-            report.totals[report_name] = sum(job["totals"][name] for job in jobs)
+
+
+def totals_of(cluster):
+    """Return what all jobs so far come to."""
+    jobs = cluster.sync(cluster.scheduler_comm.eco_jobs, limit=JOBS_MAX)
+    names = {"accepted": "ballots_accepted", "attempts": "attempts"}
+    return {said: sum(job["totals"][name] for job in jobs) for said, name in names.items()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eco_module(eco_network, request):
+    """Count what one module's tests have providers do."""
+    cluster, report = eco_network
+    before = totals_of(cluster)
+    yield
+    after = totals_of(cluster)
+    report.totals[request.module.__name__] = {name: after[name] - before[name] for name in after}
 
 
 @pytest.fixture(scope="session")
