@@ -74,4 +74,6 @@ def _why(provider: Provider, able: list[Ballot], is_short: Callable[[Task], bool
     fit = [ballot for ballot in new if provider.id not in ballot.lost_by]
     if not fit:
         return "lost"
-    return "price" if all(is_short(ballot.task) for ballot in fit) else "soon"
+    # Trusted workers are not paid.
+    short = provider.role == "provider" and all(is_short(ballot.task) for ballot in fit)
+    return "price" if short else "soon"

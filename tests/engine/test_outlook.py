@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -72,6 +73,11 @@ def audited() -> Ballot:
 def test_of_tasks_that_it_could_do_the_gateway_says_what_keeps_them_away(ballots, code) -> None:
     found = outlook_of(ANN, ballots, set(), lambda task: task.budget_mpt is not None)
     assert found == Outlook(code, "", len(ballots))
+
+
+def test_budgets_keep_nothing_from_trusted_workers_who_are_not_paid() -> None:
+    trusted = replace(ANN, role="trusted")
+    assert outlook_of(trusted, [waiting(budget_mpt=5)], set(), lambda _: True).code == "soon"
 
 
 @pytest.mark.parametrize(
