@@ -205,11 +205,22 @@ class WorkerRule:
 
 
 def worker_rule() -> WorkerRule:
-    """Return the settings of a contributed machine."""
+    """Return the settings of a contributed machine.
+
+    Raises
+    ------
+    ConfigurationError
+        A setting is malformed, or without pings a line that fell silent would never be noticed.
+    """
+    ping_s = seconds("worker.ping")
+    if ping_s <= 0:
+        raise ConfigurationError(
+            f"eco-dask.worker.ping must be more than 0, such as '10 s'; got {ping_s:g} s"
+        )
     return WorkerRule(
         cache_bytes=size_bytes("worker.cache-bytes"),
         reconnect_max_s=seconds("worker.reconnect-max"),
-        ping_s=seconds("worker.ping"),
+        ping_s=ping_s,
     )
 
 

@@ -73,7 +73,7 @@ def test_an_unknown_setting_is_refused_with_a_hint(file: SettingsFile, name, hin
     [
         ("presence.idle", "soon"), ("presence.load-max", "7"), ("transfer.down", "10 kB"),
         ("transfer.up", "100 kB"), ("energy.hours", "never"), ("sandbox.processes", "1"),
-        ("presence.give-back-after", "x"),
+        ("presence.give-back-after", "x"), ("ping", "0 s"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_none_changes_nothing(file: SettingsFile, name, text) -> None:
