@@ -61,7 +61,11 @@ def new(scope: str, days: float, note: str, **place: Any) -> None:
     if found.facts is not None and found.facts.dashboard_url:
         # Not with the token itself: who sends that to a file does not want it on the screen.
         link = found.facts.panel_link("TOKEN")
-        click.echo(f"The link for the JupyterLab panel, with it: {link}", err=True)
+        click.echo(
+            f"The link for the JupyterLab panel, with it: {link}\n"
+            "On other machines, write this one's name as the host.",
+            err=True,
+        )
 
 
 @token.command("list", cls=EcoCommand)

@@ -53,8 +53,7 @@ class LocalLinks:
         if not url or not psutil.pid_exists(pid):
             return None
         token = self._token(f"{database} {pid}", database, at_s)
-        # Beside the books and without TLS it is a choice of the operator's own, on this machine.
-        return Link(url, token, insecure=True, pin=str(pin)), scheduler
+        return Link(url, token, pin=str(pin)), scheduler
 
     def _token(self, key: str, database: str, at_s: float) -> str:
         known = self._tokens.get(key)

@@ -93,12 +93,13 @@ class EcoSchedulerPlugin(SchedulerPlugin):
         scheduler.handlers["eco_jobs"] = self.list_jobs
         scheduler.handlers["eco_start"] = self.best_start
         scheduler.handlers["eco_token"] = self.token
+        self._served = served()
         self.restart(scheduler)
 
     def restart(self, scheduler: Scheduler) -> None:
         """Mark the scheduler as ours, where any client may look; a restart clears it."""
         # A client knows the dashboard's port, and neither that it has TLS nor whose certificate.
-        scheduler.set_metadata([MARK], value=asdict(served()))
+        scheduler.set_metadata([MARK], value=asdict(self._served))
 
     async def close(self) -> None:
         """Close the books."""
