@@ -3,12 +3,11 @@
     eco-dask-worker LINK ──► first task; paused; idle      one runner, with and without a sandbox
 
 ``sandbox_overhead_share`` compares tasks of 100 ms in the sandbox chosen here with none, in pairs.
-``base_install_mb`` is a fresh environment from the package index; ``--no-install`` leaves it out.
+``base_install_mb`` is a fresh environment from the package index; ``--quick`` leaves it out.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -234,14 +233,11 @@ async def measure_sandbox(options: Options, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print the figures last."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--no-install", action="store_true")
-    known, others = parser.parse_known_args()
-    options = parse_options(__doc__, others)
+    options = parse_options(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         figures = measure_provider(options, Path(folder))
         figures |= asyncio.run(measure_sandbox(options, Path(folder)))
-    if not known.no_install:
+    if not options.quick:
         figures["base_install_mb"] = measure_base_install()["base_install_mb"]
     finish("provider", figures)
 
