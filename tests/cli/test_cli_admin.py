@@ -10,9 +10,7 @@ import pytest
 
 from eco_dask.cli import books
 from eco_dask.errors import RegistrationError
-from eco_dask.providers.certificates import (
-    load_or_create_certificate,
-)
+from eco_dask.providers.certificates import load_or_create_certificate
 from eco_dask.providers.link import JoinLink
 from eco_dask.providers.pins import pin_of
 from eco_dask.providers.registry import Registry

@@ -129,7 +129,8 @@ class Table(Part):
         if columns is self._shown:
             return super().show(columns)
         more = left_out(columns)
-        note = _NOTE % (length(columns), more, "row is" if more == 1 else "rows are") * bool(more)
+        rows = "row is" if more == 1 else "rows are"
+        note = _NOTE % (length(columns), more, rows) if more else ""
         moved = self._note.text != note
         if moved:
             self._note.update(text=note, visible=bool(more))
